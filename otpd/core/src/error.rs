@@ -1,0 +1,27 @@
+//! What can be wrong with an argument.
+
+/// Why a value is refused. The text says what is allowed; it never repeats a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Key material of a wrong length.
+    #[error("a secret is 10 to 128 bytes long")]
+    SecretLength,
+    /// Not base32.
+    #[error("a base32 secret has only the characters A-Z and 2-7")]
+    Base32,
+    /// Digits out of range.
+    #[error("a code has 4 to 8 digits")]
+    Digits,
+    /// A user name that no system has.
+    #[error("a user name is 1 to 256 bytes of UTF-8, without '/', ':', white space at its ends and control characters, and does not start with '-'")]
+    UserName,
+    /// A label or other text.
+    #[error("a text is at most 128 bytes long and has no control characters")]
+    Text,
+    /// An otpauth URI that cannot be used.
+    #[error("not an otpauth URI that can be used: {0}")]
+    Uri(&'static str),
+    /// The token is in a state in which this cannot be done.
+    #[error("{0}")]
+    State(&'static str),
+}

@@ -1,0 +1,21 @@
+//! The decision of who may log in with which code, as pure functions: RFC 4226, RFC 6238, windows,
+//! replay protection, lockout, recovery codes and enrolment. No I/O, no clock, no random source:
+//! the time and the entropy are arguments, so that every rule can be tested at any moment.
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod base32;
+pub mod code;
+pub mod consume;
+pub mod enrolment;
+pub mod error;
+pub mod hotp;
+pub mod policy;
+pub mod recovery;
+pub mod resync;
+pub mod secret;
+pub mod throttle;
+pub mod token;
+pub mod totp;
+pub mod uri;
+pub mod window;

@@ -1,0 +1,109 @@
+//! A token: what is known of one authenticator of one user.
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Secret;
+
+/// The hash function under the HMAC (RFC 6238 section 1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// HMAC-SHA-1, the default of RFC 4226 and the only one that every app follows.
+    Sha1,
+    /// HMAC-SHA-256.
+    Sha256,
+    /// HMAC-SHA-512.
+    Sha512,
+}
+
+/// What moves the code on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Factor {
+    /// RFC 6238: time.
+    Totp {
+        /// Unix milliseconds at which step 0 begins.
+        t0_ms: i64,
+        /// Length of a step in milliseconds, above 0.
+        period_ms: u64,
+    },
+    /// RFC 4226: a counter.
+    Hotp,
+}
+
+/// Where a token is in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Enrolled, not yet confirmed by a first code: neither satisfies nor requires a login.
+    Pending {
+        /// Unix milliseconds after which it can no longer be confirmed.
+        until_ms: i64,
+    },
+    /// Accepted.
+    Active,
+    /// Not accepted.
+    Disabled {
+        /// Unix milliseconds at which it is active again by itself; `None`: until enabled.
+        until_ms: Option<i64>,
+        /// Why, for the administrator.
+        reason: String,
+    },
+}
+
+/// One authenticator of one user. The parameters are copied from the method at enrolment, so that
+/// a changed method does not break enrolled users (U12); windows stay with the method.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Opaque: 32 lower-case hexadecimal digits.
+    pub id: String,
+    /// The user's name for it, unique among the user's tokens.
+    pub label: String,
+    /// The method (parameter set) it was enrolled with.
+    pub method: String,
+    /// Time or counter.
+    pub factor: Factor,
+    /// Hash function.
+    pub algorithm: Algorithm,
+    /// Length of a code, 4–8.
+    pub digits: u8,
+    /// The shared secret.
+    pub secret: Secret,
+    /// Where it is in its life.
+    pub state: State,
+    /// The watermark: the lowest step or counter that may still be accepted. Only grows.
+    pub next: u64,
+    /// Enrolled at, Unix milliseconds.
+    pub created_ms: i64,
+    /// Last accepted at, Unix milliseconds.
+    pub last_used_ms: Option<i64>,
+    /// Not accepted from this time on, Unix milliseconds.
+    pub expires_ms: Option<i64>,
+}
+
+/// What a token counts for at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Not confirmed yet.
+    Pending,
+    /// Codes are accepted.
+    Active,
+    /// Disabled now.
+    Disabled,
+    /// Past its end.
+    Expired,
+}
+
+impl Token {
+    /// The token's standing at `now_ms`. A disabled token whose end has come is active.
+    #[must_use]
+    pub fn standing(&self, now_ms: i64) -> Standing {
+        if self.expires_ms.is_some_and(|end| now_ms >= end) {
+            return Standing::Expired;
+        }
+        match &self.state {
+            State::Pending { .. } => Standing::Pending,
+            State::Active => Standing::Active,
+            State::Disabled { until_ms: Some(end), .. } if now_ms >= *end => Standing::Active,
+            State::Disabled { .. } => Standing::Disabled,
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The documents of the Manager interface, each an `a{sv}` on the wire. None carries a secret.
+//! Times are Unix milliseconds, durations milliseconds.
+
+use zbus::{DeserializeDict, SerializeDict, Type};
+
+/// A token; `otpctl --json` prints these names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}")]
+pub struct TokenDocument {
+    /// Opaque identity, stable for the token's life.
+    pub id: String,
+    /// Whose it is.
+    pub user: String,
+    /// The user's own name for it.
+    pub label: String,
+    /// The parameter set it was enrolled with.
+    pub method: String,
+    /// `totp` or `hotp`.
+    #[zbus(rename = "type")]
+    pub kind: String,
+    /// `pending`, `active`, `disabled` or `expired`.
+    pub state: String,
+    /// `sha1`, `sha256` or `sha512`.
+    pub algorithm: String,
+    /// Length of a code, 4–8.
+    pub digits: u32,
+    /// Time step; absent for HOTP.
+    pub period_ms: Option<u64>,
+    /// When it was enrolled.
+    pub created: i64,
+    /// When a code of it was last accepted.
+    pub last_used: Option<i64>,
+    /// When it stops being accepted.
+    pub expires: Option<i64>,
+    /// Until when it is disabled; absent while it is not, or disabled without an end.
+    pub disabled_until: Option<i64>,
+    /// Why it is disabled.
+    pub reason: Option<String>,
+}
+
+/// A user as the daemon knows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}")]
+pub struct UserDocument {
+    /// The login name.
+    pub user: String,
+    /// The user id at enrolment.
+    pub uid: Option<u32>,
+    /// Tokens of any state.
+    pub tokens: u32,
+    /// Tokens that are accepted now.
+    pub usable: u32,
+    /// Recovery codes that are left.
+    pub recovery: u32,
+    /// Consecutive failures.
+    pub failures: u32,
+    /// `open`, `locked` (ends by itself) or `disabled` (an administrator must unlock).
+    pub lock: String,
+    /// When a lock ends.
+    pub locked_until: Option<i64>,
+    /// The last login that was granted.
+    pub last_success: Option<i64>,
+}
+
+/// One decision, as it was recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}")]
+pub struct AuditRecord {
+    /// Ascending number of the record.
+    pub id: i64,
+    /// When.
+    pub time: i64,
+    /// What was done: `login`, `enrol`, `confirm`, `revoke`, `enable`, `disable`, `resync`,
+    /// `recovery`, `unlock`, `reset` or `reload`.
+    pub event: String,
+    /// `ok`, `wrong`, `replay`, `locked`, `malformed`, `expired`, `disabled`, `unenrolled`,
+    /// `skipped`, `denied` or `unavailable`.
+    pub result: String,
+    /// The user, escaped, at most 64 bytes.
+    pub user: String,
+    /// The PAM service.
+    pub service: Option<String>,
+    /// The numeric source address, or `local`.
+    pub source: Option<String>,
+    /// The terminal.
+    pub tty: Option<String>,
+    /// The method that the code was for.
+    pub method: Option<String>,
+    /// The token's id.
+    pub token: Option<String>,
+    /// Consecutive failures after this.
+    pub failures: Option<u32>,
+    /// First characters of the session's id.
+    pub session: Option<String>,
+    /// Who called: a user id.
+    pub caller: Option<u32>,
+    /// Anything more for the administrator.
+    pub detail: Option<String>,
+}
+
+/// How the daemon is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}")]
+pub struct StatusDocument {
+    /// The daemon's version.
+    pub version: String,
+    /// `ok` or `degraded`.
+    pub health: String,
+    /// Why it is degraded; empty where it is not.
+    pub problems: Vec<String>,
+    /// Since when it runs.
+    pub since: i64,
+    /// Users in the store.
+    pub users: u64,
+    /// Tokens in the store.
+    pub tokens: u64,
+    /// Users who are locked or disabled now.
+    pub locked: u64,
+    /// Logins that wait at their prompt now.
+    pub sessions: u64,
+    /// The store's kind and place.
+    pub store: String,
+    /// The schema's version.
+    pub schema: u32,
+    /// Where the key comes from.
+    pub key: String,
+    /// The files that the configuration in force was read from.
+    pub configuration: Vec<String>,
+}
+
+/// Options of `Enrol`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", deny_unknown_fields)]
+pub struct EnrolOptions {
+    /// The method; `totp` where absent.
+    pub method: Option<String>,
+    /// The token's label.
+    pub label: Option<String>,
+    /// When the token is to stop being accepted (Unix milliseconds).
+    pub expires: Option<i64>,
+    /// Active at once, without a first code; administrators only.
+    pub active: Option<bool>,
+    /// A code, or a recovery code, of a credential that the user has.
+    pub proof: Option<Vec<u8>>,
+}
+
+/// Options of the calls that change something that exists.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", deny_unknown_fields)]
+pub struct ChangeOptions {
+    /// `Disable`: when the token is enabled again by itself (Unix milliseconds).
+    pub until: Option<i64>,
+    /// `Disable`: why, for the list and the audit record.
+    pub reason: Option<String>,
+    /// A code, or a recovery code, of a credential that the user has.
+    pub proof: Option<Vec<u8>>,
+}
+
+/// Which tokens `ListTokens` returns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", deny_unknown_fields)]
+pub struct TokenFilter {
+    /// Of this user.
+    pub user: Option<String>,
+    /// This one.
+    pub id: Option<String>,
+    /// Rows to pass over.
+    pub offset: Option<u32>,
+    /// Rows to return, at most [`crate::limits::PAGE`].
+    pub limit: Option<u32>,
+}
+
+/// Which users `ListUsers` returns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", deny_unknown_fields)]
+pub struct UserFilter {
+    /// Exactly this user.
+    pub user: Option<String>,
+    /// Whose name contains this.
+    pub search: Option<String>,
+    /// Only those who are locked or disabled now.
+    pub locked: Option<bool>,
+    /// Rows to pass over.
+    pub offset: Option<u32>,
+    /// Rows to return, at most [`crate::limits::PAGE`].
+    pub limit: Option<u32>,
+}
+
+/// Which records `Audit` returns: the newest that match, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", deny_unknown_fields)]
+pub struct AuditFilter {
+    /// Of this user.
+    pub user: Option<String>,
+    /// Not before this (Unix milliseconds).
+    pub since: Option<i64>,
+    /// With a number above this; to follow the record.
+    pub after: Option<i64>,
+    /// Rows to return, at most [`crate::limits::PAGE`].
+    pub limit: Option<u32>,
+}

@@ -1,0 +1,71 @@
+//! The names of errors, one for each kind. Wrong, locked and unknown are steps, not errors.
+
+use crate::names::ERROR_PREFIX;
+
+/// What went wrong; on the wire [`ERROR_PREFIX`] and the variant's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// An argument is malformed or out of range; the message says which and what is allowed.
+    InvalidArgument,
+    /// The caller may not do this.
+    AccessDenied,
+    /// No such user, neither in the store nor in a directory.
+    UnknownUser,
+    /// No such token.
+    UnknownToken,
+    /// No such session, or it belongs to another connection.
+    UnknownSession,
+    /// The user has no credential of the kind that the call needs.
+    NoCredential,
+    /// The caller has a credential and must prove it (`proof` in the options).
+    ProofRequired,
+    /// The proof or the code was not accepted.
+    Rejected,
+    /// The token is in a state in which this cannot be done.
+    WrongState,
+    /// The policy forbids it.
+    Forbidden,
+    /// Too many calls in flight; try again.
+    Busy,
+    /// The store, polkit or a directory does not answer.
+    Unavailable,
+    /// The configuration on disk is invalid; the last good one stays in force.
+    InvalidConfiguration,
+}
+
+impl ErrorKind {
+    const ALL: [(Self, &'static str); 13] = [
+        (Self::InvalidArgument, "InvalidArgument"),
+        (Self::AccessDenied, "AccessDenied"),
+        (Self::UnknownUser, "UnknownUser"),
+        (Self::UnknownToken, "UnknownToken"),
+        (Self::UnknownSession, "UnknownSession"),
+        (Self::NoCredential, "NoCredential"),
+        (Self::ProofRequired, "ProofRequired"),
+        (Self::Rejected, "Rejected"),
+        (Self::WrongState, "WrongState"),
+        (Self::Forbidden, "Forbidden"),
+        (Self::Busy, "Busy"),
+        (Self::Unavailable, "Unavailable"),
+        (Self::InvalidConfiguration, "InvalidConfiguration"),
+    ];
+
+    /// The last part of the error's name.
+    #[must_use]
+    pub fn short_name(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("Unavailable", |(_, name)| name)
+    }
+
+    /// The whole name on the bus.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("{ERROR_PREFIX}{}", self.short_name())
+    }
+
+    /// The kind that a name on the bus stands for.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let short = name.strip_prefix(ERROR_PREFIX)?;
+        Self::ALL.iter().find(|(_, known)| *known == short).map(|(kind, _)| *kind)
+    }
+}

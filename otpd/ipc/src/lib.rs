@@ -1,0 +1,25 @@
+//! The D-Bus contract between `pam_otp`, `otpd` and `otpctl`: names, the step of a login, the
+//! context a login brings along, the documents of the Manager interface and the error names.
+//!
+//! The same contract for people and for introspection is `packaging/dbus/org.pamotp.Otpd1.*.xml`.
+//! It only grows: members and dictionary keys are added, never changed.
+#![forbid(unsafe_code)]
+
+mod context;
+mod document;
+mod error;
+pub mod limits;
+pub mod names;
+#[cfg(feature = "proxy")]
+mod proxy;
+mod step;
+
+pub use context::Context;
+pub use document::{
+    AuditFilter, AuditRecord, ChangeOptions, EnrolOptions, StatusDocument, TokenDocument,
+    TokenFilter, UserDocument, UserFilter,
+};
+pub use error::ErrorKind;
+#[cfg(feature = "proxy")]
+pub use proxy::{AuthenticationProxy, ManagerProxy};
+pub use step::{Details, Step, StepKind};

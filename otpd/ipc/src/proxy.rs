@@ -1,0 +1,70 @@
+//! Client ends of both interfaces, for a program with a runtime.
+
+use zbus::{Result, proxy};
+
+use crate::{
+    AuditFilter, AuditRecord, ChangeOptions, Context, EnrolOptions, StatusDocument, Step,
+    TokenDocument, TokenFilter, UserDocument, UserFilter,
+};
+
+/// A login; see `packaging/dbus/org.pamotp.Otpd1.Authentication.xml`.
+#[proxy(
+    interface = "org.pamotp.Otpd1.Authentication",
+    default_service = "org.pamotp.Otpd1",
+    default_path = "/org/pamotp/Otpd1"
+)]
+pub trait Authentication {
+    /// Begins a login for `user`; returns the session and its first step.
+    fn begin(&self, user: &str, context: &Context) -> Result<(String, Step)>;
+    /// Answers the session's prompt.
+    fn respond(&self, session: &str, reply: &[u8]) -> Result<Step>;
+    /// Ends the session without an answer.
+    fn cancel(&self, session: &str) -> Result<()>;
+}
+
+/// Administration; see `packaging/dbus/org.pamotp.Otpd1.Manager.xml`.
+#[proxy(
+    interface = "org.pamotp.Otpd1.Manager",
+    default_service = "org.pamotp.Otpd1",
+    default_path = "/org/pamotp/Otpd1"
+)]
+pub trait Manager {
+    /// Makes a token; returns its id and the provisioning URI, which is told this once.
+    fn enrol(&self, user: &str, options: &EnrolOptions) -> Result<(String, Vec<u8>)>;
+    /// Makes a pending token active with its first code.
+    fn confirm(&self, token: &str, code: &[u8]) -> Result<()>;
+    /// Removes a token for ever.
+    fn revoke(&self, token: &str, options: &ChangeOptions) -> Result<()>;
+    /// Accepts a disabled token again.
+    fn enable(&self, token: &str, options: &ChangeOptions) -> Result<()>;
+    /// Stops accepting a token until a time or for good.
+    fn disable(&self, token: &str, options: &ChangeOptions) -> Result<()>;
+    /// Finds a token's counter or step again from two consecutive codes.
+    fn resync(&self, token: &str, first: &[u8], second: &[u8]) -> Result<()>;
+    /// Replaces the user's recovery codes; they are told this once.
+    fn issue_recovery_codes(&self, user: &str, options: &ChangeOptions) -> Result<Vec<Vec<u8>>>;
+    /// Ends a lock and forgets the failures.
+    fn unlock(&self, user: &str) -> Result<()>;
+    /// Removes all that the store has of the user.
+    fn reset(&self, user: &str) -> Result<()>;
+    /// Tokens that match, and how many match in all.
+    fn list_tokens(&self, filter: &TokenFilter) -> Result<(Vec<TokenDocument>, u64)>;
+    /// Users that match, and how many match in all.
+    fn list_users(&self, filter: &UserFilter) -> Result<(Vec<UserDocument>, u64)>;
+    /// Records of decisions.
+    fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditRecord>>;
+    /// How the daemon is.
+    fn status(&self) -> Result<StatusDocument>;
+    /// Reads the configuration again.
+    fn reload(&self) -> Result<()>;
+
+    /// The daemon's version.
+    #[zbus(property)]
+    fn version(&self) -> Result<String>;
+    /// The version of the interfaces.
+    #[zbus(property)]
+    fn interface_version(&self) -> Result<u32>;
+    /// `ok` or `degraded`.
+    #[zbus(property)]
+    fn health(&self) -> Result<String>;
+}
