@@ -96,14 +96,20 @@ impl Token {
     /// The token's standing at `now_ms`. A disabled token whose end has come is active.
     #[must_use]
     pub fn standing(&self, now_ms: i64) -> Standing {
-        if self.expires_ms.is_some_and(|end| now_ms >= end) {
-            return Standing::Expired;
-        }
-        match &self.state {
-            State::Pending { .. } => Standing::Pending,
-            State::Active => Standing::Active,
-            State::Disabled { until_ms: Some(end), .. } if now_ms >= *end => Standing::Active,
-            State::Disabled { .. } => Standing::Disabled,
-        }
+        standing(&self.state, self.expires_ms, now_ms)
+    }
+}
+
+/// The standing of a token in `state` with an end at `expires_ms`, at `now_ms`.
+#[must_use]
+pub fn standing(state: &State, expires_ms: Option<i64>, now_ms: i64) -> Standing {
+    if expires_ms.is_some_and(|end| now_ms >= end) {
+        return Standing::Expired;
+    }
+    match state {
+        State::Pending { .. } => Standing::Pending,
+        State::Active => Standing::Active,
+        State::Disabled { until_ms: Some(end), .. } if now_ms >= *end => Standing::Active,
+        State::Disabled { .. } => Standing::Disabled,
     }
 }
