@@ -116,8 +116,22 @@ mod tests {
     fn user_names_of_real_systems_are_taken() {
         let longest = "x".repeat(256);
         for name in [
-            "root", "a", "alice", "Alice", "alice.smith", "_apt", "machine$", "user-name", "7up",
-            "alice@example.com", "EXAMPLE\\alice", "jürgen", "アリス", "two words", "a..b", "...",
+            "root",
+            "a",
+            "alice",
+            "Alice",
+            "alice.smith",
+            "_apt",
+            "machine$",
+            "user-name",
+            "7up",
+            "alice@example.com",
+            "EXAMPLE\\alice",
+            "jürgen",
+            "アリス",
+            "two words",
+            "a..b",
+            "...",
             &longest,
         ] {
             assert_eq!(UserName::parse(name).unwrap().as_str(), name);
@@ -127,9 +141,32 @@ mod tests {
     #[test]
     fn names_of_no_user_are_refused() {
         for name in [
-            "", " ", "   ", "\t", "\u{a0}", " alice", "alice ", "alice\u{2003}", "../x", "..", ".",
-            "a/b", "/", "a:b", "-alice", "-", "a\nb", "alice\n", "a\0b", "\0", "a\u{1b}[2J",
-            "a\u{7f}", "a\u{85}b", &"x".repeat(257), &"x".repeat(4096), &"ü".repeat(129),
+            "",
+            " ",
+            "   ",
+            "\t",
+            "\u{a0}",
+            " alice",
+            "alice ",
+            "alice\u{2003}",
+            "../x",
+            "..",
+            ".",
+            "a/b",
+            "/",
+            "a:b",
+            "-alice",
+            "-",
+            "a\nb",
+            "alice\n",
+            "a\0b",
+            "\0",
+            "a\u{1b}[2J",
+            "a\u{7f}",
+            "a\u{85}b",
+            &"x".repeat(257),
+            &"x".repeat(4096),
+            &"ü".repeat(129),
         ] {
             assert_eq!(UserName::parse(name), Err(Error::UserName), "{name:?}");
         }

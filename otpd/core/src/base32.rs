@@ -56,8 +56,13 @@ mod tests {
     #[test]
     fn what_people_write_is_read() {
         for text in [
-            "mzxw6ytboi", "MZXW 6YTB OI", "mzxw-6ytb-oi", " MZXW6YTBOI ", "MZXW6YTBOI======",
-            "MZXW6YTBOI=", "mzxw 6ytb oi== ====",
+            "mzxw6ytboi",
+            "MZXW 6YTB OI",
+            "mzxw-6ytb-oi",
+            " MZXW6YTBOI ",
+            "MZXW6YTBOI======",
+            "MZXW6YTBOI=",
+            "mzxw 6ytb oi== ====",
         ] {
             assert_eq!(decode(text).unwrap().as_slice(), b"foobar", "{text}");
         }

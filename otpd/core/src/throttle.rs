@@ -98,8 +98,18 @@ mod tests {
     #[test]
     fn locks_double_up_to_the_longest_and_then_for_good() {
         for (failures, lock_s) in [
-            (0, 0), (1, 0), (4, 0), (5, 60), (6, 120), (7, 240), (8, 480), (9, 900), (10, 900),
-            (37, 900), (69, 900), (99, 900),
+            (0, 0),
+            (1, 0),
+            (4, 0),
+            (5, 60),
+            (6, 120),
+            (7, 240),
+            (8, 480),
+            (9, 900),
+            (10, 900),
+            (37, 900),
+            (69, 900),
+            (99, 900),
         ] {
             let throttle = charged(failures, NOW);
             assert_eq!(throttle.failures, failures);

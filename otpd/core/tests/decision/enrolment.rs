@@ -91,7 +91,10 @@ fn parameters_out_of_range_add_nothing() {
         (NewToken { digits: 9, ..new_token("a") }, Error::Digits),
         (NewToken { method: "a\0".to_owned(), ..new_token("a") }, Error::Text),
         (NewToken { label: "x".repeat(129), ..new_token("a") }, Error::Text),
-        (NewToken { factor: zero, ..new_token("a") }, Error::State("a time step is longer than 0 ms")),
+        (
+            NewToken { factor: zero, ..new_token("a") },
+            Error::State("a time step is longer than 0 ms"),
+        ),
     ] {
         let mut account = Account::default();
         assert_eq!(begin(&mut account, new, NOW), Err(error));
@@ -147,11 +150,9 @@ fn states_change_only_as_they_can() {
     }
     let mut account = account([totp_token("t")]);
     assert_eq!(disable(&mut account, "t", None, "a\nb"), Err(Error::Text));
-    for verdict in [
-        disable(&mut account, "x", None, ""),
-        enable(&mut account, "x"),
-        revoke(&mut account, "x"),
-    ] {
+    for verdict in
+        [disable(&mut account, "x", None, ""), enable(&mut account, "x"), revoke(&mut account, "x")]
+    {
         assert_eq!(verdict, Err(Error::State("the user has no such token")));
     }
     assert_eq!(account.tokens, [totp_token("t")]);

@@ -66,7 +66,8 @@ pub(crate) fn reply(token: &Token, moving: u64) -> Reply {
 pub(crate) fn wrong(token: &Token, moving: u64) -> Reply {
     let near = moving.saturating_sub(150)..=moving.saturating_add(150);
     let near: Vec<_> = near.map(|moving| code(token, moving)).collect();
-    let candidates = (0..).map(|number: u32| format!("{number:0>width$}", width = token.digits.into()));
+    let candidates =
+        (0..).map(|number: u32| format!("{number:0>width$}", width = token.digits.into()));
     let mut replies = candidates.map(|text| Reply::parse(text.as_bytes()));
     replies.find(|reply| matches!(reply, Reply::Digits(digits) if !near.contains(digits))).unwrap()
 }
@@ -85,7 +86,11 @@ pub(crate) fn rules() -> Rules<'static> {
     Rules { lockout: &LOCKOUT, windows: &windows, recovery_key: &KEY, recovery: true }
 }
 
-pub(crate) fn login(account: &mut Account, reply: &Reply, now_ms: i64) -> Result<Credential, Refusal> {
+pub(crate) fn login(
+    account: &mut Account,
+    reply: &Reply,
+    now_ms: i64,
+) -> Result<Credential, Refusal> {
     consume(Some(account), reply, Scope::Login, &rules(), now_ms)
 }
 

@@ -217,7 +217,8 @@ fn a_lock_ends_within_the_longest_lock_of_its_first_sight_whatever_the_clock_doe
     let mut account = account([totp_token("t")]);
     account.throttle = failed(5, Some(NOW + 60_000));
     let past = NOW - 10 * YEAR;
-    let typed = |account: &Account, now_ms| reply(&account.tokens[0], step(&account.tokens[0], now_ms));
+    let typed =
+        |account: &Account, now_ms| reply(&account.tokens[0], step(&account.tokens[0], now_ms));
     let first = typed(&account, past);
     assert_eq!(login(&mut account, &first, past), Err(Refusal::Locked));
     let last = typed(&account, past + 899_999);
@@ -309,8 +310,7 @@ fn where_recovery_codes_are_not_accepted_they_are_no_answer() {
     let mut account = account([totp_token("t")]);
     let codes = with_recovery(&mut account);
     let typed = Reply::parse(codes[0].grouped().as_bytes());
-    let rules =
-        Rules { lockout: &LOCKOUT, windows: &windows, recovery_key: &KEY, recovery: false };
+    let rules = Rules { lockout: &LOCKOUT, windows: &windows, recovery_key: &KEY, recovery: false };
     let verdict = consume(Some(&mut account), &typed, Scope::Login, &rules, NOW);
     assert_eq!(verdict, Err(Refusal::Malformed));
     account.throttle = failed(5, Some(NOW + 1));
@@ -356,7 +356,13 @@ fn what_cannot_be_confirmed_is_neither_changed_nor_charged() {
     for (name, token, id, typed, refusal) in [
         ("unknown", pending(NOW), "x", right(), Refusal::Unenrolled),
         ("too late", pending(NOW - 1), "t", right(), Refusal::Expired),
-        ("expired", Token { expires_ms: Some(NOW), ..pending(NOW) }, "t", right(), Refusal::Expired),
+        (
+            "expired",
+            Token { expires_ms: Some(NOW), ..pending(NOW) },
+            "t",
+            right(),
+            Refusal::Expired,
+        ),
         ("active", totp_token("t"), "t", right(), Refusal::Disabled),
         (
             "disabled",

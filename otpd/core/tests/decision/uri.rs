@@ -30,23 +30,13 @@ fn an_app_is_told_everything() {
             "otpauth://totp/Issuer:alice?secret=JBSWY3DPEHPK3PXP&issuer=Issuer&algorithm=SHA1&digits=6&period=30",
         ),
         (
-            Token {
-                algorithm: Algorithm::Sha512,
-                digits: 8,
-                factor: seconds(60),
-                ..hello_token()
-            },
+            Token { algorithm: Algorithm::Sha512, digits: 8, factor: seconds(60), ..hello_token() },
             "Gluu Inc",
             "alice@example.com",
             "otpauth://totp/Gluu%20Inc:alice%40example.com?secret=JBSWY3DPEHPK3PXP&issuer=Gluu%20Inc&algorithm=SHA512&digits=8&period=60",
         ),
         (
-            Token {
-                secret: hello(),
-                algorithm: Algorithm::Sha256,
-                next: 41,
-                ..hotp_token("h", 0)
-            },
+            Token { secret: hello(), algorithm: Algorithm::Sha256, next: 41, ..hotp_token("h", 0) },
             "a:b+c&d=e",
             "b:ö/?#%",
             "otpauth://hotp/ab%2Bc%26d%3De:b%C3%B6%2F%3F%23%25?secret=JBSWY3DPEHPK3PXP&issuer=ab%2Bc%26d%3De&algorithm=SHA256&digits=6&counter=41",
@@ -129,19 +119,37 @@ fn uris_that_cannot_be_used_are_refused() {
         ("totp/a?secret=JBSWY3DPEHPK3PX1", Error::Base32),
         ("totp/a?secret=JBSWY3DPEHPK3PXR7", Error::Base32),
         ("totp/a?secret=JBSWY3DP", Error::SecretLength),
-        ("totp/a?secret=JBSWY3DPEHPK3PXP&secret=JBSWY3DPEHPK3PXP", Error::Uri("a parameter is given twice")),
-        ("totp/a?digits=6&secret=JBSWY3DPEHPK3PXP&DIGITS=8", Error::Uri("a parameter is given twice")),
+        (
+            "totp/a?secret=JBSWY3DPEHPK3PXP&secret=JBSWY3DPEHPK3PXP",
+            Error::Uri("a parameter is given twice"),
+        ),
+        (
+            "totp/a?digits=6&secret=JBSWY3DPEHPK3PXP&DIGITS=8",
+            Error::Uri("a parameter is given twice"),
+        ),
         ("totp/a?secret=JBSWY3DPEHPK3PXP&digits=3", Error::Uri("a code has 4 to 8 digits")),
         ("totp/a?secret=JBSWY3DPEHPK3PXP&digits=9", Error::Uri("a code has 4 to 8 digits")),
         ("totp/a?secret=JBSWY3DPEHPK3PXP&digits=262", Error::Uri("a code has 4 to 8 digits")),
         ("totp/a?secret=JBSWY3DPEHPK3PXP&digits=%2B6", Error::Uri("a code has 4 to 8 digits")),
         ("totp/a?secret=JBSWY3DPEHPK3PXP&period=0", Error::Uri("the period is 1 to 86400 seconds")),
-        ("totp/a?secret=JBSWY3DPEHPK3PXP&period=-30", Error::Uri("the period is 1 to 86400 seconds")),
-        ("totp/a?secret=JBSWY3DPEHPK3PXP&period=86401", Error::Uri("the period is 1 to 86400 seconds")),
-        ("totp/a?secret=JBSWY3DPEHPK3PXP&algorithm=MD5", Error::Uri("the algorithm is SHA1, SHA256 or SHA512")),
+        (
+            "totp/a?secret=JBSWY3DPEHPK3PXP&period=-30",
+            Error::Uri("the period is 1 to 86400 seconds"),
+        ),
+        (
+            "totp/a?secret=JBSWY3DPEHPK3PXP&period=86401",
+            Error::Uri("the period is 1 to 86400 seconds"),
+        ),
+        (
+            "totp/a?secret=JBSWY3DPEHPK3PXP&algorithm=MD5",
+            Error::Uri("the algorithm is SHA1, SHA256 or SHA512"),
+        ),
         ("hotp/a?secret=JBSWY3DPEHPK3PXP", Error::Uri("hotp needs the counter")),
         ("hotp/a?secret=JBSWY3DPEHPK3PXP&counter=", Error::Uri("the counter is a number")),
-        ("hotp/a?secret=JBSWY3DPEHPK3PXP&counter=18446744073709551615", Error::Uri("the counter is a number")),
+        (
+            "hotp/a?secret=JBSWY3DPEHPK3PXP&counter=18446744073709551615",
+            Error::Uri("the counter is a number"),
+        ),
         ("steam/a?secret=JBSWY3DPEHPK3PXP", Error::Uri("the type is totp or hotp")),
         ("", Error::Uri("the type is totp or hotp")),
         ("totp/%ff?secret=JBSWY3DPEHPK3PXP", Error::Uri("it is not UTF-8")),
