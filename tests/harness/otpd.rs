@@ -14,6 +14,7 @@ use std::{
 };
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use crate::{
     bus::activated,
@@ -160,6 +161,23 @@ pub fn enrol(user: &str, arguments: &[&str]) -> Token {
     otpctl_with(&[&add, arguments].concat(), b"").ok();
     let text = fs::read_to_string(&file).unwrap();
     fs::remove_file(&file).unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The audit records of a user, oldest first.
+pub fn audit(user: &str) -> Vec<Value> {
+    items(&["audit", "--user", user])
+}
+
+/// The items of a list that otpctl prints.
+pub fn items(arguments: &[&str]) -> Vec<Value> {
+    let mut list = document(arguments);
+    serde_json::from_value(list["items"].take()).unwrap()
+}
+
+/// The JSON document that otpctl prints.
+pub fn document(arguments: &[&str]) -> Value {
+    let text = otpctl_with(&[&["--json"], arguments].concat(), b"").ok();
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 

@@ -105,3 +105,120 @@ pub fn escaped(text: &str) -> String {
     }
     line
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn user_names_of_real_systems_are_taken() {
+        let longest = "x".repeat(256);
+        for name in [
+            "root",
+            "a",
+            "alice",
+            "Alice",
+            "alice.smith",
+            "_apt",
+            "machine$",
+            "user-name",
+            "7up",
+            "alice@example.com",
+            "EXAMPLE\\alice",
+            "jürgen",
+            "アリス",
+            "two words",
+            "a..b",
+            "...",
+            &longest,
+        ] {
+            assert_eq!(UserName::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn names_of_no_user_are_refused() {
+        for name in [
+            "",
+            " ",
+            "   ",
+            "\t",
+            "\u{a0}",
+            " alice",
+            "alice ",
+            "alice\u{2003}",
+            "../x",
+            "..",
+            ".",
+            "a/b",
+            "/",
+            "a:b",
+            "-alice",
+            "-",
+            "a\nb",
+            "alice\n",
+            "a\0b",
+            "\0",
+            "a\u{1b}[2J",
+            "a\u{7f}",
+            "a\u{85}b",
+            &"x".repeat(257),
+            &"x".repeat(4096),
+            &"ü".repeat(129),
+        ] {
+            assert_eq!(UserName::parse(name), Err(Error::UserName), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn texts_are_bounded_and_have_no_controls() {
+        for text in ["", "My phone", "Мой телефон", &"x".repeat(128)] {
+            assert_eq!(check_text(text), Ok(()), "{text:?}");
+        }
+        for text in ["a\nb", "\u{1b}[2J", "\0", "\u{9b}", &"x".repeat(129), &"ü".repeat(65)] {
+            assert_eq!(check_text(text), Err(Error::Text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_forge_a_log_line_is_escaped() {
+        for (text, line) in [
+            ("alice", "alice"),
+            ("two words", "two words"),
+            ("jürgen", "jürgen"),
+            ("アリス", "アリス"),
+            ("a\nAccepted\x1b[2J", "a\\x0aAccepted\\x1b[2J"),
+            ("a\\nb", "a\\x5cnb"),
+            ("\0\u{7f}\u{85}\u{9b}", "\\x00\\x7f\\x85\\x9b"),
+            ("a\u{a0}b\u{ad}c", "a\\xa0b\\xadc"),
+            ("\u{202e}gro\u{2066}", "\\u{202e}gro\\u{2066}"),
+            ("\u{200b}\u{2028}\u{feff}\u{e0041}", "\\u{200b}\\u{2028}\\u{feff}\\u{e0041}"),
+            ("😀", "\\u{1f600}"),
+            ("", ""),
+        ] {
+            assert_eq!(escaped(text), line, "{text:?}");
+        }
+        assert_eq!(escaped(&"x".repeat(65)), "x".repeat(64));
+        assert_eq!(escaped(&"\n".repeat(17)), "\\x0a".repeat(16));
+        assert_eq!(escaped(&format!("{}\n", "x".repeat(61))), "x".repeat(61));
+    }
+
+    proptest! {
+        #[test]
+        fn escaped_texts_are_short_and_print(text in any::<String>()) {
+            let line = escaped(&text);
+            prop_assert!(line.len() <= 64);
+            prop_assert!(line.chars().all(|c| c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric()));
+        }
+
+        #[test]
+        fn any_name_is_taken_as_it_is_or_refused(name in any::<String>()) {
+            if let Ok(user) = UserName::parse(&name) {
+                prop_assert_eq!(user.as_str(), &name);
+                prop_assert!(!name.contains(['/', ':', '\0', '\n']));
+            }
+        }
+    }
+}

@@ -113,7 +113,7 @@ fn without_separators(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut separated = true;
     for byte in text {
         let separator = matches!(byte, b' ' | b'-');
-        if separator && separated || !separator && !byte.is_ascii_alphanumeric() {
+        if (separator && separated) || !(separator || byte.is_ascii_alphanumeric()) {
             return None;
         }
         if !separator {
@@ -125,4 +125,143 @@ fn without_separators(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         separated = separator;
     }
     (!separated).then_some(typed)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a reply was read as, in clear.
+    fn read(reply: &[u8]) -> Option<String> {
+        match Reply::parse(reply) {
+            Reply::Digits(digits) => Some(String::from_utf8(digits.expose().to_vec()).unwrap()),
+            Reply::Recovery(code) => Some(code.grouped().to_string()),
+            Reply::Malformed => None,
+        }
+    }
+
+    #[test]
+    fn codes_are_read_with_what_people_put_between_the_digits() {
+        for (reply, code) in [
+            ("1234", "1234"),
+            ("123456", "123456"),
+            ("00000000", "00000000"),
+            ("  123456\t", "123456"),
+            ("\r\n123456\r\n", "123456"),
+            ("123 456", "123456"),
+            ("123-456", "123456"),
+            ("1 2-3 4-5 6", "123456"),
+            ("12 34 56 78", "12345678"),
+        ] {
+            assert_eq!(read(reply.as_bytes()).as_deref(), Some(code), "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn recovery_codes_are_read_in_any_case_and_grouping() {
+        for (reply, code) in [
+            ("0123456789ABCDEF", "0123-4567-89AB-CDEF"),
+            ("0123-4567-89ab-cdef", "0123-4567-89AB-CDEF"),
+            (" ghjk mnpq rstv wxyz ", "GHJK-MNPQ-RSTV-WXYZ"),
+            ("iIlLoOiIlLoOiIlL", "1111-0011-1100-1111"),
+            ("1234567890123456", "1234-5678-9012-3456"),
+        ] {
+            assert_eq!(read(reply.as_bytes()).as_deref(), Some(code), "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_malformed() {
+        for reply in [
+            "",
+            " ",
+            "-",
+            "123",
+            "123456789",
+            "123456789012345",
+            "12345678901234567",
+            "+123456",
+            "-123456",
+            "123456-",
+            "- 123456",
+            "123  456",
+            "123--456",
+            "123 -456",
+            "123.456",
+            "123_456",
+            "123\t456",
+            "123\n456",
+            "0x1234",
+            "12e4",
+            "12345a",
+            "code",
+            "１２３４５６",
+            "١٢٣٤٥٦",
+            "123\u{a0}456",
+            "123\u{2013}456",
+            "\u{feff}123456",
+            "123456\0",
+            "\0",
+            "123\x00456",
+            "\u{8}\n\r\u{7f}INCORRECT",
+            "U123456789ABCDEF",
+            "ÄBCDEFGHJKMNPQRS",
+            "0123-4567-89AB-CDE",
+            "0123--4567-89AB-CDEF",
+            "0123-4567-89AB-CDEF-",
+            "0123-4567-89AB-CDEFG",
+        ] {
+            assert_eq!(read(reply.as_bytes()), None, "{reply:?}");
+        }
+        for reply in [&b"123456\xff"[..], b"\xff\xfe", b"\xc0\xb1\xc0\xb2\xc0\xb3\xc0\xb4"] {
+            assert_eq!(read(reply), None, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn replies_of_up_to_512_bytes_are_looked_at() {
+        let blanks = |count| [b" ".repeat(count), b"123456".to_vec()].concat();
+        assert_eq!(read(&blanks(506)).as_deref(), Some("123456"));
+        assert_eq!(read(&blanks(507)), None);
+        assert_eq!(read(&b"1".repeat(1 << 20)), None);
+    }
+
+    #[test]
+    fn codes_are_equal_only_in_digits_and_length() {
+        let digits = |text: &str| Digits::from_ascii(text.as_bytes()).unwrap();
+        assert_eq!(digits("123456"), digits("123456"));
+        for other in ["123457", "023456", "12345", "1234560", "12345600"] {
+            assert_ne!(digits("123456"), digits(other), "{other}");
+        }
+        assert_eq!(format!("{:?}", Reply::parse(b"123456")), "Digits(Digits(…))");
+        assert_eq!(format!("{:?}", Reply::parse(b"0123456789ABCDEF")), "Recovery(RecoveryCode(…))");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_as_something_well_formed(
+            bytes in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..600),
+                proptest::collection::vec(
+                    proptest::sample::select(b"0123456789 -ABOilu".to_vec()), 0..24,
+                ),
+            ],
+        ) {
+            match Reply::parse(&bytes) {
+                Reply::Digits(digits) => {
+                    let kept: Vec<u8> =
+                        bytes.iter().copied().filter(u8::is_ascii_digit).collect();
+                    prop_assert_eq!(digits.expose(), kept);
+                    prop_assert!((FEWEST..=MOST).contains(&digits.len()));
+                }
+                Reply::Recovery(code) => {
+                    let grouped = code.grouped();
+                    prop_assert_eq!(Reply::parse(grouped.as_bytes()), Reply::Recovery(code));
+                }
+                Reply::Malformed => {}
+            }
+        }
+    }
 }

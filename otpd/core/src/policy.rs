@@ -12,7 +12,7 @@ pub enum FactorRule {
     Require,
     /// Nothing.
     Skip,
-    /// The impossible.
+    /// What nobody can give: it is denied.
     Deny,
 }
 
@@ -83,4 +83,57 @@ pub struct Login<'a> {
 pub fn decide<'a>(rules: &'a [Rule], login: &Login<'_>) -> &'a Rule {
     static LAST: LazyLock<Rule> = LazyLock::new(Rule::last);
     rules.iter().find(|rule| rule.matches(login)).unwrap_or(&LAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(name: &str, services: &[&str], users: &[&str]) -> Rule {
+        let owned = |list: &[&str]| list.iter().map(|item| (*item).to_owned()).collect();
+        Rule {
+            name: name.to_owned(),
+            services: owned(services),
+            users: owned(users),
+            ..Rule::last()
+        }
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_wins() {
+        let rules = [
+            rule("alice by ssh", &["sshd"], &["alice"]),
+            rule("console", &["login", "gdm"], &[]),
+            rule("bob", &[], &["bob", "robert"]),
+            rule("ssh", &["sshd"], &[]),
+            rule("ssh again", &["sshd"], &["alice"]),
+        ];
+        for (user, service, expected) in [
+            ("alice", "sshd", "alice by ssh"),
+            ("alice", "login", "console"),
+            ("alice", "sudo", "built-in"),
+            ("bob", "login", "console"),
+            ("bob", "sshd", "bob"),
+            ("robert", "sudo", "bob"),
+            ("carol", "sshd", "ssh"),
+            ("Alice", "sshd", "ssh"),
+            ("alice ", "sshd", "ssh"),
+            ("carol", "sshd2", "built-in"),
+            ("carol", "SSHD", "built-in"),
+            ("", "", "built-in"),
+        ] {
+            let decided = decide(&rules, &Login { user, service });
+            assert_eq!(decided.name, expected, "{user:?} {service:?}");
+        }
+        let everyone = [rule("all", &[], &[]), rule("bob", &[], &["bob"])];
+        assert_eq!(decide(&everyone, &Login { user: "bob", service: "" }).name, "all");
+    }
+
+    #[test]
+    fn without_rules_a_code_is_required_and_the_unenrolled_are_denied() {
+        let last = decide(&[], &Login { user: "root", service: "login" });
+        assert_eq!(*last, Rule::last());
+        assert_eq!((last.factor, last.unenrolled), (FactorRule::Require, Unenrolled::Deny));
+        assert!(last.enrol.is_empty() && last.methods.is_empty() && !last.concatenate);
+    }
 }

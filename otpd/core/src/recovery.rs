@@ -108,3 +108,49 @@ pub fn issue(entropy: &[u8; CODES * ENTROPY], key: &[u8; 32]) -> Vec<(RecoveryCo
     let codes = entropy.chunks_exact(ENTROPY).map(RecoveryCode::from_entropy);
     codes.map(|code| (digest(key, &code), code)).map(|(digest, code)| (code, digest)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use data_encoding::HEXLOWER;
+
+    use super::*;
+    use crate::code::Reply;
+
+    #[test]
+    fn ten_codes_carry_all_of_the_entropy() {
+        let entropy: [u8; 100] = std::array::from_fn(|index| index as u8);
+        let issued = issue(&entropy, &[7; 32]);
+        let codes: Vec<_> = issued.iter().map(|(code, _)| code.grouped().to_string()).collect();
+        assert_eq!(codes.len(), CODES);
+        assert_eq!(codes[0], "000G-40R4-0M30-E209");
+        assert_eq!(codes.iter().collect::<HashSet<_>>().len(), CODES);
+        let ones = issue(&[0xff; 100], &[7; 32]);
+        assert_eq!(ones[9].0.grouped().as_str(), "ZZZZ-ZZZZ-ZZZZ-ZZZZ");
+        for bit in 0..80 {
+            let mut entropy = [0; 100];
+            entropy[bit / 8] = 1 << (bit % 8);
+            assert_ne!(issue(&entropy, &[7; 32])[0].0, issue(&[0; 100], &[7; 32])[0].0, "{bit}");
+        }
+    }
+
+    #[test]
+    fn what_is_issued_is_what_is_typed() {
+        let key = [7; 32];
+        for (code, kept) in issue(&std::array::from_fn(|index| (index * 73) as u8), &key) {
+            let typed = code.grouped().to_ascii_lowercase();
+            let Reply::Recovery(read) = Reply::parse(typed.as_bytes()) else { panic!("{typed}") };
+            assert_eq!(digest(&key, &read), kept);
+            assert_ne!(digest(&[8; 32], &read), kept);
+        }
+    }
+
+    /// `printf 0123456789ABCDEF | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707…`
+    #[test]
+    fn the_digest_is_hmac_sha_256() {
+        let code = RecoveryCode::from_ascii(b"0123456789ABCDEF").unwrap();
+        let hex = HEXLOWER.encode(&digest(&[7; 32], &code).0);
+        assert_eq!(hex, "3cfe64ab92f682ba6f5dca00f86a4b29bb96bfe0970e5ffd4c87e8fcd3a20ffc");
+    }
+}
