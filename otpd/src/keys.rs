@@ -247,22 +247,22 @@ mod tests {
     #[test]
     fn keys_differ_by_purpose_and_depend_on_nothing_but_the_key() {
         let directory = tempfile::tempdir().unwrap();
-        let (file, credential) =
-            (directory.path().join("kek"), directory.path().join(CREDENTIAL));
+        let (file, credential) = (directory.path().join("kek"), directory.path().join(CREDENTIAL));
         write(&file, TEXT.as_bytes(), 0o400);
         let from_file = Keys::load(Some(directory.path()), &file, geteuid().as_raw()).unwrap();
         write(&credential, TEXT.as_bytes(), 0o440);
-        let from_credential = Keys::load(Some(directory.path()), Path::new("/nonexistent"), geteuid().as_raw()).unwrap();
+        let from_credential =
+            Keys::load(Some(directory.path()), Path::new("/nonexistent"), geteuid().as_raw())
+                .unwrap();
         assert!(from_file.source().contains("key file"));
         assert!(from_credential.source().contains("credential"));
         // Computed with Python's hmac from RFC 5869's definition.
-        assert_eq!(HEXLOWER.encode(from_file.seal()), "21055aad01916289c8785fadbf9beb12886ff36a830c80d4b75386adeca1cbc1");
-        let all = [
-            from_file.seal(),
-            from_file.record(),
-            from_file.recovery(),
-            from_file.fingerprint(),
-        ];
+        assert_eq!(
+            HEXLOWER.encode(from_file.seal()),
+            "21055aad01916289c8785fadbf9beb12886ff36a830c80d4b75386adeca1cbc1"
+        );
+        let all =
+            [from_file.seal(), from_file.record(), from_file.recovery(), from_file.fingerprint()];
         for (i, key) in all.iter().enumerate() {
             assert!(all.iter().skip(i + 1).all(|other| other != key));
         }

@@ -447,7 +447,8 @@ pub(crate) fn usable_is_active(new: New<'_>) {
     let backend = new();
     let store = backend.open().unwrap();
     let disabled = |until_ms| State::Disabled { until_ms, reason: "r".into() };
-    let states = [State::Pending { until_ms: 10 }, State::Active, disabled(None), disabled(Some(10))];
+    let states =
+        [State::Pending { until_ms: 10 }, State::Active, disabled(None), disabled(Some(10))];
     let tokens = || {
         let all = states.iter().flat_map(|state| {
             [None, Some(5), Some(15)].map(|expires_ms| Token {

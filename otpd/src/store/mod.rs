@@ -34,7 +34,9 @@ pub enum StoreError {
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// A record fails its integrity check: it was changed, swapped or damaged.
-    #[error("the record of user {0} fails its integrity check; restore it from a backup or reset the user")]
+    #[error(
+        "the record of user {0} fails its integrity check; restore it from a backup or reset the user"
+    )]
     Integrity(String),
     /// The store, its key or both are not as `otpd init` left them.
     #[error("{0}")]
@@ -64,22 +66,36 @@ pub trait TokenStore: Send + Sync {
     /// Reads `user`'s account, runs the transition on it and commits what it changed together with
     /// the audit events. Resolves after the commit is durable (invariants I2 and I3); on an error
     /// nothing was committed. Transactions on one user never overlap, whoever runs them.
-    fn transact<'a>(&'a self, user: &'a str, transition: Transition) -> Pending<'a, Result<(), StoreError>>;
+    fn transact<'a>(
+        &'a self,
+        user: &'a str,
+        transition: Transition,
+    ) -> Pending<'a, Result<(), StoreError>>;
 
     /// What a login needs before its first step; `None` for a user without an account.
-    fn enrolment<'a>(&'a self, user: &'a str) -> Pending<'a, Result<Option<Enrolment>, StoreError>>;
+    fn enrolment<'a>(&'a self, user: &'a str)
+    -> Pending<'a, Result<Option<Enrolment>, StoreError>>;
 
     /// The user who owns a token.
     fn owner<'a>(&'a self, token: &'a str) -> Pending<'a, Result<Option<String>, StoreError>>;
 
     /// Tokens that match, by user name and age, and how many match in all. Never unseals a secret.
-    fn tokens<'a>(&'a self, query: TokenQuery) -> Pending<'a, Result<(Vec<TokenRow>, u64), StoreError>>;
+    fn tokens<'a>(
+        &'a self,
+        query: TokenQuery,
+    ) -> Pending<'a, Result<(Vec<TokenRow>, u64), StoreError>>;
 
     /// Users that match, by name, and how many match in all.
-    fn users<'a>(&'a self, query: UserQuery) -> Pending<'a, Result<(Vec<UserRow>, u64), StoreError>>;
+    fn users<'a>(
+        &'a self,
+        query: UserQuery,
+    ) -> Pending<'a, Result<(Vec<UserRow>, u64), StoreError>>;
 
     /// Audit records that match: the newest `limit`, oldest first.
-    fn audit<'a>(&'a self, query: AuditQuery) -> Pending<'a, Result<Vec<(i64, AuditEvent)>, StoreError>>;
+    fn audit<'a>(
+        &'a self,
+        query: AuditQuery,
+    ) -> Pending<'a, Result<Vec<(i64, AuditEvent)>, StoreError>>;
 
     /// Counts and a health check that touches the disk.
     fn status(&self, now_ms: i64) -> Pending<'_, Result<StoreStatus, StoreError>>;

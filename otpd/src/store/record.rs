@@ -116,11 +116,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`StoreError::Integrity`] when a secret does not open.
-    pub(super) fn unseal(
-        &self,
-        user: &str,
-        record: &AccountRecord,
-    ) -> Result<Account, StoreError> {
+    pub(super) fn unseal(&self, user: &str, record: &AccountRecord) -> Result<Account, StoreError> {
         let tokens = record.tokens.iter().map(|stored| {
             let secret = self.sealer.open(&stored.binding(user), &stored.secret)?;
             Some(Token {

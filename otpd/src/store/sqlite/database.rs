@@ -124,8 +124,7 @@ impl Database {
     /// [`StoreError::Integrity`] when the record is not as it was written, or as the file's.
     pub(super) fn transact(&self, user: &str, transition: Transition) -> Result<(), StoreError> {
         let before = self.record(user)?;
-        let account =
-            before.as_ref().map(|record| self.vault.unseal(user, record)).transpose()?;
+        let account = before.as_ref().map(|record| self.vault.unseal(user, record)).transpose()?;
         let mut work = Work { account, audit: Vec::new() };
         transition(&mut work);
         let after = work
@@ -134,8 +133,7 @@ impl Database {
             .map(|account| self.vault.seal(user, account, before.as_ref()))
             .transpose()?;
         if before != after {
-            let tagged =
-                after.as_ref().map(|record| (record, self.vault.record_mac(user, record)));
+            let tagged = after.as_ref().map(|record| (record, self.vault.record_mac(user, record)));
             rows::save(&self.connection, user, before.as_ref(), tagged)?;
             match (&before, &after) {
                 (None, Some(_)) => self.count(user, 1)?,
@@ -191,11 +189,7 @@ impl Database {
         Ok(rows::execute(
             &self.connection,
             "UPDATE meta SET accounts = ?1, names = ?2, mac = ?3",
-            params![
-                meta.accounts,
-                meta.names,
-                self.vault.tag(META, |fields| meta.encode(fields))
-            ],
+            params![meta.accounts, meta.names, self.vault.tag(META, |fields| meta.encode(fields))],
         )?)
     }
 
@@ -269,8 +263,7 @@ impl Meta {
 }
 
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
-    let flags =
-        access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -15,8 +15,7 @@ use crate::store::StoreError;
 /// [`StoreError::Setup`] when the path has no directory or no file name, or when others than
 /// `owner` and root may replace what is in the directory.
 pub(super) fn place(path: &Path, owner: u32) -> Result<PathBuf, StoreError> {
-    let (Some(directory), Some(name), true) =
-        (path.parent(), path.file_name(), path.is_absolute())
+    let (Some(directory), Some(name), true) = (path.parent(), path.file_name(), path.is_absolute())
     else {
         return Err(setup(format!("{} is not the absolute path of a file", path.display())));
     };

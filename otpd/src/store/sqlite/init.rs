@@ -10,10 +10,7 @@ use std::{
 use tempfile::NamedTempFile;
 
 use super::{database::Database, file, locate, setup};
-use crate::{
-    keys::Keys,
-    store::StoreError,
-};
+use crate::{keys::Keys, store::StoreError};
 
 /// Whose the files are to be.
 #[derive(Clone, Copy, Debug)]

@@ -4,9 +4,7 @@ use otp_core::throttle::Throttle;
 use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, params_from_iter};
 
 use super::rows;
-use crate::store::{
-    AuditEvent, AuditQuery, StoreStatus, TokenQuery, TokenRow, UserQuery, UserRow,
-};
+use crate::store::{AuditEvent, AuditQuery, StoreStatus, TokenQuery, TokenRow, UserQuery, UserRow};
 
 /// Conditions that all hold, with their values. The texts are this file's own; only values come
 /// from outside, and only as parameters.
@@ -110,7 +108,7 @@ const USERS: &str = "SELECT user, uid, failures, locked_until_ms, last_success_m
     FROM account";
 
 /// The condition of the index account_throttled, verbatim, so that it is used.
-const THROTTLED: &str = "(failures > 0 OR locked_until_ms IS NOT NULL)";
+pub(super) const THROTTLED: &str = "(failures > 0 OR locked_until_ms IS NOT NULL)";
 
 /// Users that match, by name, and how many match in all.
 ///
@@ -153,10 +151,7 @@ pub(super) fn users(connection: &Connection, query: &UserQuery) -> Result<(Vec<U
 ///
 /// # Errors
 /// As the file's.
-pub(super) fn audit(
-    connection: &Connection,
-    query: &AuditQuery,
-) -> Result<Vec<(i64, AuditEvent)>> {
+pub(super) fn audit(connection: &Connection, query: &AuditQuery) -> Result<Vec<(i64, AuditEvent)>> {
     let mut filter = Filter::default();
     filter.wanted("user = ?", &query.user);
     filter.wanted("time_ms >= ?", &query.since_ms);

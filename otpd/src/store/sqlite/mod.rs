@@ -130,9 +130,11 @@ impl TokenStore for SqliteStore {
 
     fn owner<'a>(&'a self, token: &'a str) -> Pending<'a, Result<Option<String>, StoreError>> {
         let token = token.to_owned();
-        Box::pin(self.read(&self.reader, move |database| {
-            Ok(lists::owner(&database.connection, &token)?)
-        }))
+        Box::pin(
+            self.read(&self.reader, move |database| {
+                Ok(lists::owner(&database.connection, &token)?)
+            }),
+        )
     }
 
     fn tokens<'a>(
@@ -159,9 +161,11 @@ impl TokenStore for SqliteStore {
         &'a self,
         query: AuditQuery,
     ) -> Pending<'a, Result<Vec<(i64, AuditEvent)>, StoreError>> {
-        Box::pin(self.read(&self.lister, move |database| {
-            Ok(lists::audit(&database.connection, &query)?)
-        }))
+        Box::pin(
+            self.read(&self.lister, move |database| {
+                Ok(lists::audit(&database.connection, &query)?)
+            }),
+        )
     }
 
     fn status(&self, now_ms: i64) -> Pending<'_, Result<StoreStatus, StoreError>> {

@@ -32,8 +32,7 @@ pub(super) const UPDATE_TOKEN: &str = "UPDATE token SET position = :position, la
     until_ms = :until_ms, reason = :reason, next = :next, created_ms = :created_ms, \
     last_used_ms = :last_used_ms, expires_ms = :expires_ms WHERE id = :id AND user = :user";
 /// The statement that deletes all but the newest `?1` audit records.
-pub(super) const PRUNE: &str =
-    "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1";
+pub(super) const PRUNE: &str = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1";
 
 /// `user`'s record as it is stored and the MAC beside it, not verified yet.
 ///
@@ -178,8 +177,9 @@ pub(super) fn save(
             mac
         ],
     )?;
-    let (tokens, recovery) = before
-        .map_or((&[][..], &[][..]), |before| (before.tokens.as_slice(), before.recovery.as_slice()));
+    let (tokens, recovery) = before.map_or((&[][..], &[][..]), |before| {
+        (before.tokens.as_slice(), before.recovery.as_slice())
+    });
     save_tokens(connection, user, tokens, &record.tokens)?;
     save_recovery(connection, user, recovery, &record.recovery)
 }

@@ -53,8 +53,7 @@ pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
 
 fn migrate(connection: &Connection, steps: &[&str], from: usize) -> Result<(), StoreError> {
     for (version, step) in steps.iter().enumerate().skip(from) {
-        let transaction =
-            Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
         connection.execute_batch(step)?;
         connection.pragma_update(None, "user_version", version as i64 + 1)?;
         transaction.commit()?;
@@ -76,9 +75,11 @@ mod tests {
         assert!(migrate(&connection, &steps, 2).is_err());
         assert_eq!(version(&connection).unwrap(), 2);
         let tables: i64 = connection
-            .query_row("SELECT count(*) FROM sqlite_schema WHERE name IN ('a','b','c')", [], |row| {
-                row.get(0)
-            })
+            .query_row(
+                "SELECT count(*) FROM sqlite_schema WHERE name IN ('a','b','c')",
+                [],
+                |row| row.get(0),
+            )
             .unwrap();
         assert_eq!(tables, 2);
     }

@@ -1,9 +1,11 @@
-use std::{
-    fs,
-    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
-    path::PathBuf,
-    sync::Arc,
-};
+//! What SQLite's store has to show beyond the contract.
+
+mod crash;
+mod faults;
+mod files;
+mod writer;
+
+use std::{path::PathBuf, sync::Arc};
 
 use nix::unistd::geteuid;
 use rusqlite::Connection;
@@ -38,8 +40,20 @@ impl Home {
     }
 
     fn open(&self) -> Result<SqliteStore, StoreError> {
-        let options = Options { owner: geteuid().as_raw(), audit_rows: 1000 };
+        self.open_keeping(1000)
+    }
+
+    fn open_keeping(&self, audit_rows: u32) -> Result<SqliteStore, StoreError> {
+        let options = Options { owner: geteuid().as_raw(), audit_rows };
         SqliteStore::open(&self.store(), &self.keys(), options)
+    }
+
+    /// Why the store does not open.
+    fn refusal(&self) -> String {
+        match self.open() {
+            Ok(_) => panic!("opened"),
+            Err(error) => error.to_string(),
+        }
     }
 
     /// The rows, for hands other than otpd's.
@@ -69,9 +83,9 @@ impl Backend for Home {
             Tamper::Digits { token, digits } => {
                 format!("UPDATE token SET digits = {digits} WHERE id = '{token}'")
             }
-            Tamper::Activate { token } => format!(
-                "UPDATE token SET state = 'active', until_ms = NULL WHERE id = '{token}'"
-            ),
+            Tamper::Activate { token } => {
+                format!("UPDATE token SET state = 'active', until_ms = NULL WHERE id = '{token}'")
+            }
             Tamper::DeleteToken { token } => format!("DELETE FROM token WHERE id = '{token}'"),
             Tamper::GiveToken { token, to } => {
                 format!("UPDATE token SET user = '{to}' WHERE id = '{token}'")
