@@ -1,4 +1,13 @@
-//! The daemon that decides who may log in with which one-time code.
+//! otpd as a library: the rooms of the daemon; `main.rs` opens the doors.
 
+pub mod audit;
+pub mod clock;
+pub mod config;
+pub mod directory;
+pub mod engine;
+pub mod journal;
 pub mod keys;
+pub mod notify;
+pub mod process;
+pub mod service;
 pub mod store;

@@ -13,7 +13,9 @@ pub enum Error {
     #[error("a code has 4 to 8 digits")]
     Digits,
     /// A user name that no system has.
-    #[error("a user name is 1 to 256 bytes of UTF-8, without '/', ':', white space at its ends and control characters, and does not start with '-'")]
+    #[error(
+        "a user name is 1 to 256 bytes of UTF-8, without '/', ':', white space at its ends and control characters, is not '.' or '..', and does not start with '-'"
+    )]
     UserName,
     /// A label or other text.
     #[error("a text is at most 128 bytes long and has no control characters")]

@@ -1,5 +1,6 @@
 //! Key material that wipes itself.
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -9,8 +10,8 @@ pub const LONGEST: usize = 128;
 /// Shortest key accepted, in bytes: 80 bits; below 128 bits an administrator is warned (RFC 4226 R6).
 pub const SHORTEST: usize = 10;
 
-/// A shared secret of a token. Never printed, never cloned by accident, wiped when dropped.
-#[derive(PartialEq, Eq)]
+/// A shared secret of a token. Never printed, never cloned by accident, wiped when dropped,
+/// compared in constant time.
 pub struct Secret(Zeroizing<Box<[u8]>>);
 
 impl Secret {
@@ -26,12 +27,26 @@ impl Secret {
         }
     }
 
+    /// The secret of nobody: what a reply is compared with where there is no token, so that the
+    /// work is the same.
+    pub(crate) fn decoy() -> Self {
+        Self(Zeroizing::new(Box::new([0x5a; 20])))
+    }
+
     /// The raw bytes; for the HMAC, the seal and the provisioning URI only.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 }
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose().ct_eq(other.expose()).into()
+    }
+}
+
+impl Eq for Secret {}
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -22,3 +22,162 @@ pub struct Throttle {
     /// Unix milliseconds at which the present lock ends, if there is one.
     pub locked_until_ms: Option<i64>,
 }
+
+/// Whether codes are evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// They are.
+    Open,
+    /// Not before a time.
+    Locked {
+        /// Unix milliseconds at which the lock ends.
+        until_ms: i64,
+    },
+    /// Not until an administrator unlocks or a recovery code is given.
+    Disabled,
+}
+
+impl Throttle {
+    /// The lock at `now_ms`. One that ends further ahead than the longest lock (the clock went
+    /// back, or the configuration changed) counts as ending that long from now; [`Self::settle`]
+    /// makes that stick.
+    #[must_use]
+    pub fn locked(&self, lockout: &Lockout, now_ms: i64) -> Lock {
+        if self.failures >= lockout.disable_after {
+            return Lock::Disabled;
+        }
+        match self.locked_until_ms {
+            Some(end_ms) if end_ms > now_ms => Lock::Locked {
+                until_ms: end_ms.min(now_ms.saturating_add_unsigned(lockout.longest_ms)),
+            },
+            _ => Lock::Open,
+        }
+    }
+
+    /// Shortens a lock that ends further ahead than the longest lock, so that it ends that long
+    /// after it was first looked at, however far the clock went back. Never prolongs one.
+    pub fn settle(&mut self, lockout: &Lockout, now_ms: i64) {
+        let latest_ms = now_ms.saturating_add_unsigned(lockout.longest_ms);
+        self.locked_until_ms = self.locked_until_ms.map(|end_ms| end_ms.min(latest_ms));
+    }
+
+    /// Counts one failure; from the `after`th on each one locks, for twice as long as the one
+    /// before, up to the longest lock.
+    pub fn charge(&mut self, lockout: &Lockout, now_ms: i64) {
+        self.failures = self.failures.saturating_add(1);
+        if let Some(doublings) = self.failures.checked_sub(lockout.after) {
+            let length_ms = lockout.first_ms.saturating_mul(2_u64.saturating_pow(doublings));
+            let length_ms = length_ms.min(lockout.longest_ms);
+            self.locked_until_ms = Some(now_ms.saturating_add_unsigned(length_ms));
+        }
+    }
+
+    /// Forgets failures and lock: after a success, or when an administrator unlocks.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LOCKOUT: Lockout =
+        Lockout { after: 5, first_ms: 60_000, longest_ms: 900_000, disable_after: 100 };
+    const NOW: i64 = 1_700_000_000_000;
+    const TEN_YEARS: i64 = 10 * 365 * 86_400_000;
+
+    fn charged(times: u32, now_ms: i64) -> Throttle {
+        let mut throttle = Throttle::default();
+        (0..times).for_each(|_| throttle.charge(&LOCKOUT, now_ms));
+        throttle
+    }
+
+    #[test]
+    fn locks_double_up_to_the_longest_and_then_for_good() {
+        for (failures, lock_s) in [
+            (0, 0),
+            (1, 0),
+            (4, 0),
+            (5, 60),
+            (6, 120),
+            (7, 240),
+            (8, 480),
+            (9, 900),
+            (10, 900),
+            (37, 900),
+            (69, 900),
+            (99, 900),
+        ] {
+            let throttle = charged(failures, NOW);
+            assert_eq!(throttle.failures, failures);
+            let until_ms = NOW + lock_s * 1000;
+            let expected = if lock_s == 0 { Lock::Open } else { Lock::Locked { until_ms } };
+            assert_eq!(throttle.locked(&LOCKOUT, NOW), expected, "{failures} failures");
+            assert_eq!(throttle.locked(&LOCKOUT, until_ms), Lock::Open, "{failures} failures");
+            if lock_s > 0 {
+                assert_ne!(throttle.locked(&LOCKOUT, until_ms - 1), Lock::Open);
+            }
+        }
+        for failures in [100, 101, 250] {
+            assert_eq!(charged(failures, NOW).locked(&LOCKOUT, NOW + TEN_YEARS), Lock::Disabled);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_went_back_locks_for_the_longest_lock_once() {
+        let mut throttle = charged(5, NOW);
+        let past = NOW - TEN_YEARS;
+        let until_ms = past + 900_000;
+        assert_eq!(throttle.locked(&LOCKOUT, past), Lock::Locked { until_ms });
+        throttle.settle(&LOCKOUT, past);
+        for (later_ms, lock) in [
+            (0, Lock::Locked { until_ms }),
+            (899_999, Lock::Locked { until_ms }),
+            (900_000, Lock::Open),
+        ] {
+            throttle.settle(&LOCKOUT, past + later_ms);
+            assert_eq!(throttle.locked(&LOCKOUT, past + later_ms), lock, "{later_ms}");
+        }
+        assert_eq!(throttle.failures, 5);
+    }
+
+    #[test]
+    fn settling_never_prolongs_a_lock() {
+        let mut throttle = charged(5, NOW);
+        for later_ms in [0, 30_000, 60_000, TEN_YEARS] {
+            throttle.settle(&LOCKOUT, NOW + later_ms);
+            assert_eq!(throttle.locked_until_ms, Some(NOW + 60_000));
+        }
+    }
+
+    #[test]
+    fn clearing_forgets_everything() {
+        for failures in [1, 5, 100] {
+            let mut throttle = charged(failures, NOW);
+            throttle.clear();
+            assert_eq!(throttle, Throttle::default());
+            assert_eq!(throttle.locked(&LOCKOUT, NOW), Lock::Open);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_numbers_break_it(
+            after: u32, first_ms: u64, longest_ms: u64, disable_after: u32,
+            failures: u32, locked_until_ms: Option<i64>, now_ms: i64,
+        ) {
+            let lockout = Lockout { after, first_ms, longest_ms, disable_after };
+            let mut throttle = Throttle { failures, locked_until_ms };
+            throttle.settle(&lockout, now_ms);
+            throttle.charge(&lockout, now_ms);
+            prop_assert_eq!(throttle.failures, failures.saturating_add(1));
+            if let Lock::Locked { until_ms } = throttle.locked(&lockout, now_ms) {
+                prop_assert!(until_ms > now_ms);
+                prop_assert!(until_ms <= now_ms.saturating_add_unsigned(longest_ms));
+            }
+        }
+    }
+}

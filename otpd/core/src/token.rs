@@ -69,8 +69,13 @@ pub struct Token {
     pub secret: Secret,
     /// Where it is in its life.
     pub state: State,
-    /// The watermark: the lowest step or counter that may still be accepted. Only grows.
+    /// The watermark: the lowest step (by the device's own clock) or counter that may still be
+    /// accepted. Only grows.
     pub next: u64,
+    /// How far the device's clock is ahead of ours in milliseconds, as the last resync measured
+    /// it; at most [`crate::resync::REACH`] steps and one more. 0 for a counter and until the
+    /// first resync; nothing else sets it. It moves the window, never the watermark.
+    pub offset_ms: i64,
     /// Enrolled at, Unix milliseconds.
     pub created_ms: i64,
     /// Last accepted at, Unix milliseconds.
@@ -93,17 +98,34 @@ pub enum Standing {
 }
 
 impl Token {
+    /// Moves the watermark past an accepted step or counter. The only place that does.
+    pub(crate) fn spend(&mut self, moving: u64) {
+        self.next = self.next.max(moving.saturating_add(1));
+    }
+
+    /// Whether the user has confirmed it, whatever became of it since.
+    #[must_use]
+    pub fn confirmed(&self) -> bool {
+        !matches!(self.state, State::Pending { .. })
+    }
+
     /// The token's standing at `now_ms`. A disabled token whose end has come is active.
     #[must_use]
     pub fn standing(&self, now_ms: i64) -> Standing {
-        if self.expires_ms.is_some_and(|end| now_ms >= end) {
-            return Standing::Expired;
-        }
-        match &self.state {
-            State::Pending { .. } => Standing::Pending,
-            State::Active => Standing::Active,
-            State::Disabled { until_ms: Some(end), .. } if now_ms >= *end => Standing::Active,
-            State::Disabled { .. } => Standing::Disabled,
-        }
+        standing(&self.state, self.expires_ms, now_ms)
+    }
+}
+
+/// The standing of a token in `state` with an end at `expires_ms`, at `now_ms`.
+#[must_use]
+pub fn standing(state: &State, expires_ms: Option<i64>, now_ms: i64) -> Standing {
+    if expires_ms.is_some_and(|end| now_ms >= end) {
+        return Standing::Expired;
+    }
+    match state {
+        State::Pending { .. } => Standing::Pending,
+        State::Active => Standing::Active,
+        State::Disabled { until_ms: Some(end), .. } if now_ms >= *end => Standing::Active,
+        State::Disabled { .. } => Standing::Disabled,
     }
 }

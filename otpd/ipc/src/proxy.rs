@@ -22,7 +22,8 @@ pub trait Authentication {
     fn cancel(&self, session: &str) -> Result<()>;
 }
 
-/// Administration; see `packaging/dbus/org.pamotp.Otpd1.Manager.xml`.
+/// Administration; see `packaging/dbus/org.pamotp.Otpd1.Manager.xml`. A person waits for the answers:
+/// polkit may ask for a password.
 #[proxy(
     interface = "org.pamotp.Otpd1.Manager",
     default_service = "org.pamotp.Otpd1",
@@ -30,32 +31,46 @@ pub trait Authentication {
 )]
 pub trait Manager {
     /// Makes a token; returns its id and the provisioning URI, which is told this once.
+    #[zbus(allow_interactive_auth)]
     fn enrol(&self, user: &str, options: &EnrolOptions) -> Result<(String, Vec<u8>)>;
     /// Makes a pending token active with its first code.
+    #[zbus(allow_interactive_auth)]
     fn confirm(&self, token: &str, code: &[u8]) -> Result<()>;
     /// Removes a token for ever.
+    #[zbus(allow_interactive_auth)]
     fn revoke(&self, token: &str, options: &ChangeOptions) -> Result<()>;
     /// Accepts a disabled token again.
+    #[zbus(allow_interactive_auth)]
     fn enable(&self, token: &str, options: &ChangeOptions) -> Result<()>;
     /// Stops accepting a token until a time or for good.
+    #[zbus(allow_interactive_auth)]
     fn disable(&self, token: &str, options: &ChangeOptions) -> Result<()>;
     /// Finds a token's counter or step again from two consecutive codes.
+    #[zbus(allow_interactive_auth)]
     fn resync(&self, token: &str, first: &[u8], second: &[u8]) -> Result<()>;
     /// Replaces the user's recovery codes; they are told this once.
+    #[zbus(allow_interactive_auth)]
     fn issue_recovery_codes(&self, user: &str, options: &ChangeOptions) -> Result<Vec<Vec<u8>>>;
     /// Ends a lock and forgets the failures.
+    #[zbus(allow_interactive_auth)]
     fn unlock(&self, user: &str) -> Result<()>;
     /// Removes all that the store has of the user.
+    #[zbus(allow_interactive_auth)]
     fn reset(&self, user: &str) -> Result<()>;
     /// Tokens that match, and how many match in all.
+    #[zbus(allow_interactive_auth)]
     fn list_tokens(&self, filter: &TokenFilter) -> Result<(Vec<TokenDocument>, u64)>;
     /// Users that match, and how many match in all.
+    #[zbus(allow_interactive_auth)]
     fn list_users(&self, filter: &UserFilter) -> Result<(Vec<UserDocument>, u64)>;
     /// Records of decisions.
+    #[zbus(allow_interactive_auth)]
     fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditRecord>>;
     /// How the daemon is.
+    #[zbus(allow_interactive_auth)]
     fn status(&self) -> Result<StatusDocument>;
     /// Reads the configuration again.
+    #[zbus(allow_interactive_auth)]
     fn reload(&self) -> Result<()>;
 
     /// The daemon's version.

@@ -1,0 +1,364 @@
+//! The command line. Help, man pages and completions are generated from these types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::time::When;
+
+const EXAMPLES: &str = "\
+Examples:
+  otpctl token add alice                  enrol an authenticator app: shows a QR code
+  otpctl token list alice                 what alice has
+  otpctl recovery new alice               codes for the day the phone is lost
+  otpctl user unlock alice                after too many wrong codes
+  otpctl audit --user alice --since 2h    what happened, and why
+  otpctl --json token add alice --no-confirm --output alice.json
+
+An ID may be cut to its first 6 characters or more.
+Times are RFC 3339 (2026-01-31T08:00:00Z), a day (2026-01-31) or relative (90s, 30m, 2h, 7d).
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 otpd is unavailable,
+5 no such credential, 7 unknown user.";
+
+/// Manages one-time-password tokens, users and the daemon otpd.
+#[derive(Debug, Parser)]
+#[command(name = "otpctl", version, after_help = EXAMPLES, max_term_width = 80)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+pub(crate) struct Global {
+    /// Print JSON documents; errors are JSON on standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print no notices, only what was asked for and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// The message bus, if it is not the system's own: unix:path=/…
+    #[arg(long, global = true, value_name = "ADDRESS", value_parser = bus_address)]
+    pub(crate) bus: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show how the daemon is
+    Status,
+    /// Enrol and manage tokens
+    #[command(subcommand)]
+    Token(Token),
+    /// Recovery codes
+    #[command(subcommand)]
+    Recovery(Recovery),
+    /// Users, their locks and their data
+    #[command(subcommand)]
+    User(User),
+    /// The daemon's configuration
+    #[command(subcommand)]
+    Config(Config),
+    /// Show decisions, oldest first
+    Audit(Audit),
+    /// Print a completion script
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man {
+        /// The folder to write them to
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Enrol a token and ask for its first code
+    Add(TokenAdd),
+    /// List tokens
+    List {
+        /// Of this user; without it everyone's for root, else your own
+        user: Option<String>,
+    },
+    /// Show one token
+    Show {
+        /// The token
+        id: String,
+    },
+    /// Make a pending token active with its first code
+    Confirm {
+        /// The token
+        id: String,
+    },
+    /// Accept a disabled token again
+    Enable {
+        /// The token
+        id: String,
+    },
+    /// Stop accepting a token
+    Disable {
+        /// The token
+        id: String,
+        /// Enable it again by itself at this time
+        #[arg(long, value_name = "TIME")]
+        until: Option<When>,
+        /// Why, for the list and the audit record
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Remove a token for ever
+    Remove {
+        /// The token
+        id: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Make a token that has drifted work again, with two codes in a row
+    Resync {
+        /// The token
+        id: String,
+    },
+}
+
+/// The secret is shown once: on the terminal, or in the files that are named here.
+///
+/// The files are made new, readable by their owner only. With --json the first code is not
+/// asked for: use `token confirm`, or --no-confirm.
+#[derive(Args, Debug)]
+pub(crate) struct TokenAdd {
+    /// Whose token it becomes
+    pub(crate) user: String,
+    /// The method, as configured (totp, hotp or one of your own) [default: totp]
+    #[arg(long)]
+    pub(crate) method: Option<String>,
+    /// A name for the token, such as "phone"
+    #[arg(long)]
+    pub(crate) label: Option<String>,
+    /// Where to draw the QR code: terminal, FILE.png or FILE.svg
+    #[arg(long, value_name = "terminal|FILE")]
+    pub(crate) qr: Option<Qr>,
+    /// Active at once, without a first code (administrators)
+    #[arg(long)]
+    pub(crate) no_confirm: bool,
+    /// Stop accepting the token at this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expires: Option<When>,
+    /// Write the token, its secret and its URI to this new file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Where the QR code is drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Qr {
+    Terminal,
+    Png(PathBuf),
+    Svg(PathBuf),
+}
+
+impl std::str::FromStr for Qr {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let path = PathBuf::from(text);
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("png") => Ok(Self::Png(path)),
+            Some("svg") => Ok(Self::Svg(path)),
+            _ if text == "terminal" => Ok(Self::Terminal),
+            _ => Err("allowed are `terminal`, a file that ends in .png or one that ends in .svg"),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Recovery {
+    /// Make new recovery codes; earlier ones stop working
+    New {
+        /// Whose
+        user: String,
+        /// Write them to this new file, as JSON
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// How many are left
+    Count {
+        /// Whose
+        user: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// List users
+    List(UserList),
+    /// Show one user
+    Show {
+        /// The user
+        user: String,
+    },
+    /// End a lock and forget the failures
+    Unlock {
+        /// The user
+        user: String,
+    },
+    /// Remove all tokens, recovery codes and locks of a user
+    Reset {
+        /// The user
+        user: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct UserList {
+    /// Whose name contains this
+    #[arg(long)]
+    pub(crate) search: Option<String>,
+    /// Only those who are locked or disabled now
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// At most so many
+    #[arg(long, default_value_t = 100, value_parser = page())]
+    pub(crate) limit: u32,
+    /// Pass over so many
+    #[arg(long, default_value_t = 0)]
+    pub(crate) offset: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Check the configuration files without using them
+    Check {
+        /// The main file [default: /etc/otpd/otpd.toml]
+        file: Option<PathBuf>,
+    },
+    /// Have the daemon read its configuration again
+    Reload,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Audit {
+    /// Of this user
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// Not before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<When>,
+    /// Go on and show new ones as they come
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// At most so many, the newest
+    #[arg(long, default_value_t = 100, value_parser = page())]
+    pub(crate) limit: u32,
+}
+
+fn page() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(otp_ipc::limits::PAGE))
+}
+
+/// Only a socket of this machine: other transports would carry codes over the network.
+fn bus_address(text: &str) -> Result<String, &'static str> {
+    if text.starts_with("unix:path=/") && !text.contains(';') {
+        Ok(text.to_owned())
+    } else {
+        Err("allowed is unix:path=/… (one address)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_accepted_and_what_is_not() {
+        for (line, accepted) in [
+            ("status", true),
+            ("--json status", true),
+            ("status --json -q", true),
+            ("--bus unix:path=/run/b status", true),
+            ("--bus tcp:host=evil,port=1 status", false),
+            ("--bus unix:path=/a;tcp:host=evil status", false),
+            ("--bus unixexec:path=/bin/sh status", false),
+            ("", false),
+            ("token", false),
+            ("token add", false),
+            ("token add alice", true),
+            ("token add alice bob", false),
+            ("token add alice --qr terminal --label phone --method hotp", true),
+            ("token add alice --qr q.png --no-confirm --output f", true),
+            ("token add alice --qr q.gif", false),
+            ("token add alice --qr", false),
+            ("token add alice --secret ABC", false),
+            ("token add alice --expires 2h", true),
+            ("token add alice --expires soon", false),
+            ("token lsit", false),
+            ("token list", true),
+            ("token list alice", true),
+            ("token confirm abc123 123456", false),
+            ("token confirm abc123", true),
+            ("token disable abc123 --until 2026-01-31 --reason lost", true),
+            ("token remove abc123 --yes", true),
+            ("token share alice", false),
+            ("recovery new alice --output f --yes", true),
+            ("recovery count", false),
+            ("user list --search a --locked --limit 10 --offset 20", true),
+            ("user list --limit 0", false),
+            ("user list --limit 1001", false),
+            ("user list --offset -1", false),
+            ("user unlock alice", true),
+            ("user reset alice --yes", true),
+            ("config check", true),
+            ("config check otpd.toml", true),
+            ("config reload", true),
+            ("config show", false),
+            ("audit --user alice --since 7d --follow --limit 5", true),
+            ("completions bash", true),
+            ("man out", true),
+        ] {
+            let words = std::iter::once("otpctl").chain(line.split_whitespace());
+            assert_eq!(Cli::try_parse_from(words).is_ok(), accepted, "otpctl {line}");
+        }
+    }
+
+    #[test]
+    fn a_typing_error_is_answered_with_the_word_that_was_meant() {
+        for (line, meant) in
+            [("token ad alice", "add"), ("tokne list", "token"), ("audit --folow", "--follow")]
+        {
+            let words = std::iter::once("otpctl").chain(line.split_whitespace());
+            let message = Cli::try_parse_from(words).unwrap_err().to_string();
+            assert!(message.contains(&format!("'{meant}'")), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_qr_destination_is_told_by_its_name() {
+        assert_eq!("terminal".parse(), Ok(Qr::Terminal));
+        assert_eq!("a/terminal.png".parse(), Ok(Qr::Png("a/terminal.png".into())));
+        assert_eq!("x.svg".parse(), Ok(Qr::Svg("x.svg".into())));
+        for wrong in ["", ".png", "x.jpg", "Terminal", "x.png/"] {
+            let parsed: Result<Qr, _> = wrong.parse();
+            assert!(parsed.is_err() || wrong == "x.png/", "{wrong}");
+        }
+    }
+}

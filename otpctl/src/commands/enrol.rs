@@ -1,0 +1,181 @@
+//! `otpctl token add`: a new token, its secret told once, its first code asked for.
+
+use std::path::PathBuf;
+
+use otp_ipc::{EnrolOptions, TokenDocument};
+use zeroize::Zeroizing;
+
+use super::token::{all, confirm, name, short};
+use crate::bus::Session;
+use crate::cli::{Qr, TokenAdd};
+use crate::failure::Failure;
+use crate::render::{self, Code, Output, Paint, SecretDocument, json, printable};
+use crate::secret_file::SecretFile;
+use crate::tty;
+
+pub(crate) async fn add(session: &Session, args: &TokenAdd) -> Result<(), Failure> {
+    let out = &session.out;
+    let places = Places::prepare(args, out)?;
+    let options = EnrolOptions {
+        method: args.method.clone(),
+        label: args.label.clone(),
+        expires: args.expires.map(|at| at.ahead("--expires", &out.zone)).transpose()?,
+        active: args.no_confirm.then_some(true),
+        proof: None,
+    };
+    let (id, uri) = session
+        .prove(
+            &format!("enrol a token for {}", args.user),
+            options,
+            |options| &mut options.proof,
+            async |options| session.manager.enrol(&args.user, options).await,
+        )
+        .await?;
+    let uri = Zeroizing::new(uri);
+    let told = async {
+        let token =
+            all(session, Some(args.user.clone()), Some(id.clone())).await?.into_iter().next();
+        let token = token.ok_or_else(|| Failure::failed("the new token is gone already"))?;
+        places.tell(&token, &uri, out)?;
+        Ok(token)
+    };
+    let token = told.await.map_err(|failure: Failure| {
+        let id = printable(short(&id));
+        failure.and(format!("the secret of token {id} is lost: `otpctl token remove {id}`"))
+    })?;
+    finish(session, args, &token).await
+}
+
+/// Asks for the first code where a person can be asked, or tells how to give it later.
+async fn finish(session: &Session, args: &TokenAdd, token: &TokenDocument) -> Result<(), Failure> {
+    let out = &session.out;
+    let called = name(token);
+    if args.no_confirm {
+        return out.notice(&format!("The {called} is active."));
+    }
+    let id = printable(short(&token.id));
+    let pending = format!(
+        "the token is pending until its first code is given: `otpctl token confirm {id}`, or \
+         `otpctl token remove {id}`"
+    );
+    if out.json || !tty::interactive() {
+        return out.notice(&format!("The {called} is enrolled; {pending}."));
+    }
+    confirm(session, token).await.map_err(|failure| failure.and(pending))?;
+    out.notice(&format!("The {called} is active."))
+}
+
+/// Where the secret goes.
+struct Places {
+    document: Option<SecretFile>,
+    picture: Option<(Picture, SecretFile)>,
+    terminal: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Picture {
+    Png,
+    Svg,
+}
+
+impl Places {
+    /// Makes the files that were named. Without any, the secret goes to the terminal; where
+    /// standard output is none, there is nowhere to tell it.
+    fn prepare(args: &TokenAdd, out: &Output) -> Result<Self, Failure> {
+        let picture = match &args.qr {
+            Some(Qr::Png(path)) => Some((Picture::Png, path)),
+            Some(Qr::Svg(path)) => Some((Picture::Svg, path)),
+            Some(Qr::Terminal) | None => None,
+        };
+        let asked = args.qr == Some(Qr::Terminal);
+        let terminal = asked || (args.output.is_none() && picture.is_none());
+        if asked && out.json {
+            return Err(Failure::usage("--qr terminal and --json cannot both have the output"));
+        }
+        if terminal && !out.terminal {
+            return Err(Failure::usage(
+                "the secret is shown on a terminal only, and standard output is none; name a new \
+                 file with --output FILE (or --qr FILE.png)",
+            ));
+        }
+        let create = |path: &PathBuf| SecretFile::create(path);
+        Ok(Self {
+            document: args.output.as_ref().map(create).transpose()?,
+            picture: picture.map(|(kind, path)| Ok((kind, create(path)?))).transpose()?,
+            terminal,
+        })
+    }
+
+    /// Tells the secret wherever it is to go.
+    fn tell(self, token: &TokenDocument, uri: &[u8], out: &Output) -> Result<(), Failure> {
+        let text = str::from_utf8(uri).ok().filter(|text| text.starts_with("otpauth://"));
+        let parts = text.and_then(|uri| Some((uri, secret(uri)?)));
+        let (uri, secret) =
+            parts.ok_or_else(|| Failure::failed("what the daemon tells is no otpauth:// URI"))?;
+        let document = SecretDocument { token: token.into(), secret, uri };
+        if let Some(file) = self.document {
+            let path = file.write(json(&document)?.as_bytes())?;
+            out.notice(&format!("The secret is in {}.", path.display()))?;
+        }
+        if let Some((kind, file)) = self.picture {
+            let code = Code::new(uri.as_bytes())?;
+            let path = match kind {
+                Picture::Png => file.write(&code.png()?)?,
+                Picture::Svg => file.write(code.svg().as_bytes())?,
+            };
+            out.notice(&format!("The QR code is in {}.", path.display()))?;
+        }
+        match (self.terminal, out.json) {
+            (true, true) => out.print(&json(&document)?),
+            (false, true) => out.print(&json(&render::Token::from(token))?),
+            (true, false) => show(uri, secret, out),
+            (false, false) => Ok(()),
+        }
+    }
+}
+
+/// Shows the QR code, the key for apps that cannot scan, and what to do.
+fn show(uri: &str, secret: &str, out: &Output) -> Result<(), Failure> {
+    let paint = if tty::colour() { Paint::Colours } else { Paint::Blocks };
+    out.print(&Code::new(uri.as_bytes())?.terminal(paint))?;
+    if paint == Paint::Blocks {
+        out.print("(Without colours this is drawn for a dark background; else use --qr FILE.png)")?;
+    }
+    let mut grouped = Zeroizing::new(String::with_capacity(secret.len() * 2));
+    for (index, character) in secret.chars().enumerate() {
+        if index > 0 && index % 4 == 0 {
+            grouped.push(' ');
+        }
+        grouped.push(character);
+    }
+    out.print(&Zeroizing::new(format!("Key: {}", *grouped)))?;
+    out.notice("Scan the code with an authenticator app, or type the key. It is shown this once.")
+}
+
+/// The base32 secret inside a provisioning URI.
+fn secret(uri: &str) -> Option<&str> {
+    let (_, query) = uri.split_once('?')?;
+    let secret = query.split('&').find_map(|pair| pair.strip_prefix("secret="))?;
+    let base32 = |byte: u8| matches!(byte, b'A'..=b'Z' | b'2'..=b'7');
+    Some(secret).filter(|secret| !secret.is_empty() && secret.bytes().all(base32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_is_taken_from_its_place_in_the_uri() {
+        for (uri, found) in [
+            ("otpauth://totp/x:a?secret=GEZDGNBV&issuer=x", Some("GEZDGNBV")),
+            ("otpauth://totp/x:a?issuer=x&secret=GEZDGNBV", Some("GEZDGNBV")),
+            ("otpauth://totp/secret=AAAA?issuer=x", None),
+            ("otpauth://totp/a?xsecret=AAAA", None),
+            ("otpauth://totp/a?secret=", None),
+            ("otpauth://totp/a?secret=aa%20\u{1b}", None),
+            ("otpauth://totp/a", None),
+        ] {
+            assert_eq!(secret(uri), found, "{uri}");
+        }
+    }
+}

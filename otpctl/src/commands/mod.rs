@@ -1,0 +1,51 @@
+//! The commands: each asks the daemon and shows what it says.
+
+use clap::CommandFactory;
+
+use crate::bus::Session;
+use crate::cli::{Cli, Command, Config, Token};
+use crate::failure::Failure;
+use crate::render::Output;
+
+mod audit;
+mod config;
+mod enrol;
+mod recovery;
+mod status;
+pub(crate) mod token;
+mod user;
+
+/// Does what the command line asks for.
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    let out = Output::new(&cli.global);
+    match cli.command {
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "otpctl", &mut script);
+            out.print(&String::from_utf8_lossy(&script))
+        }
+        Command::Man { dir } => clap_mangen::generate_to(Cli::command(), &dir)
+            .map_err(|error| Failure::write(dir.display(), &error)),
+        Command::Config(Config::Check { file }) => config::check(file.as_deref(), &out),
+        command => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::failed(format!("cannot start: {error}")))?
+            .block_on(ask(command, cli.global.bus.as_deref(), out)),
+    }
+}
+
+/// The commands that the daemon answers.
+async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Failure> {
+    let session = Session::open(bus, out).await?;
+    match command {
+        Command::Status => status::run(&session).await,
+        Command::Token(Token::Add(args)) => enrol::add(&session, &args).await,
+        Command::Token(command) => token::run(&session, command).await,
+        Command::Recovery(command) => recovery::run(&session, command).await,
+        Command::User(command) => user::run(&session, command).await,
+        Command::Config(_) => config::reload(&session).await,
+        Command::Audit(args) => audit::run(&session, &args).await,
+        Command::Completions { .. } | Command::Man { .. } => Ok(()),
+    }
+}

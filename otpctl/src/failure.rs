@@ -1,0 +1,67 @@
+//! What can go wrong, and the exit status that tells it.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// The exit statuses that scripts rely on. (6, "already shared", belongs to verbs that share.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Nobody reads the output any more; there is nothing to say and nothing failed.
+    Closed = 0,
+    Failed = 1,
+    Usage = 2,
+    Denied = 3,
+    Unavailable = 4,
+    NoCredential = 5,
+    UnknownUser = 7,
+}
+
+/// An error for the person who typed the command: what failed, why, what to do.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    /// The `error` of the JSON document: the name on the bus without its prefix, or `Usage`,
+    /// `Failed`, `Interrupted`, `Unavailable`.
+    pub(crate) error: &'static str,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, error: &'static str, message: impl Into<String>) -> Self {
+        Self { exit, error, message: message.into() }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "Usage", message)
+    }
+
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, "Failed", message)
+    }
+
+    pub(crate) fn unknown_user(user: &str) -> Self {
+        let message = format!("{user}: otpd knows no such user; see `otpctl user list`");
+        Self::new(Exit::UnknownUser, "UnknownUser", message)
+    }
+
+    /// Writing to `place` failed.
+    pub(crate) fn write(place: impl Display, error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::new(Exit::Closed, "Failed", "");
+        }
+        Self::failed(format!("{place}: {error}"))
+    }
+
+    /// The same, with one more thing that the person must know.
+    pub(crate) fn and(mut self, more: impl Display) -> Self {
+        self.message = format!("{}; {more}", self.message);
+        self
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,171 @@
+//! The JSON documents. Their names are a contract: they grow, they do not change.
+
+use otp_ipc::{AuditRecord, StatusDocument, TokenDocument, UserDocument};
+use serde::Serialize;
+
+use crate::time::rfc3339;
+
+/// A page of something, and how many there are in all.
+#[derive(Serialize)]
+pub(crate) struct List<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) total: u64,
+}
+
+/// A token, without its secret.
+#[derive(Serialize)]
+pub(crate) struct Token<'a> {
+    id: &'a str,
+    user: &'a str,
+    label: &'a str,
+    method: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    state: &'a str,
+    algorithm: &'a str,
+    digits: u32,
+    period_ms: Option<u64>,
+    created: String,
+    last_used: Option<String>,
+    expires: Option<String>,
+    disabled_until: Option<String>,
+    reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a TokenDocument> for Token<'a> {
+    fn from(token: &'a TokenDocument) -> Self {
+        Self {
+            id: &token.id,
+            user: &token.user,
+            label: &token.label,
+            method: &token.method,
+            kind: &token.kind,
+            state: &token.state,
+            algorithm: &token.algorithm,
+            digits: token.digits,
+            period_ms: token.period_ms,
+            created: rfc3339(token.created),
+            last_used: token.last_used.map(rfc3339),
+            expires: token.expires.map(rfc3339),
+            disabled_until: token.disabled_until.map(rfc3339),
+            reason: token.reason.as_deref(),
+        }
+    }
+}
+
+/// A token with what its holder needs; told once.
+#[derive(Serialize)]
+pub(crate) struct SecretDocument<'a> {
+    #[serde(flatten)]
+    pub(crate) token: Token<'a>,
+    /// Base32.
+    pub(crate) secret: &'a str,
+    /// `otpauth://…`
+    pub(crate) uri: &'a str,
+}
+
+/// A user.
+#[derive(Serialize)]
+pub(crate) struct User<'a> {
+    user: &'a str,
+    uid: Option<u32>,
+    tokens: u32,
+    usable: u32,
+    recovery: u32,
+    failures: u32,
+    lock: &'a str,
+    locked_until: Option<String>,
+    last_success: Option<String>,
+}
+
+impl<'a> From<&'a UserDocument> for User<'a> {
+    fn from(user: &'a UserDocument) -> Self {
+        Self {
+            user: &user.user,
+            uid: user.uid,
+            tokens: user.tokens,
+            usable: user.usable,
+            recovery: user.recovery,
+            failures: user.failures,
+            lock: &user.lock,
+            locked_until: user.locked_until.map(rfc3339),
+            last_success: user.last_success.map(rfc3339),
+        }
+    }
+}
+
+/// A decision.
+#[derive(Serialize)]
+pub(crate) struct AuditDocument<'a> {
+    id: i64,
+    time: String,
+    event: &'a str,
+    result: &'a str,
+    user: &'a str,
+    service: Option<&'a str>,
+    source: Option<&'a str>,
+    tty: Option<&'a str>,
+    method: Option<&'a str>,
+    token: Option<&'a str>,
+    failures: Option<u32>,
+    session: Option<&'a str>,
+    caller: Option<u32>,
+    detail: Option<&'a str>,
+}
+
+impl<'a> From<&'a AuditRecord> for AuditDocument<'a> {
+    fn from(record: &'a AuditRecord) -> Self {
+        Self {
+            id: record.id,
+            time: rfc3339(record.time),
+            event: &record.event,
+            result: &record.result,
+            user: &record.user,
+            service: record.service.as_deref(),
+            source: record.source.as_deref(),
+            tty: record.tty.as_deref(),
+            method: record.method.as_deref(),
+            token: record.token.as_deref(),
+            failures: record.failures,
+            session: record.session.as_deref(),
+            caller: record.caller,
+            detail: record.detail.as_deref(),
+        }
+    }
+}
+
+/// How the daemon is.
+#[derive(Serialize)]
+pub(crate) struct Status<'a> {
+    version: &'a str,
+    health: &'a str,
+    problems: &'a [String],
+    since: String,
+    users: u64,
+    tokens: u64,
+    locked: u64,
+    sessions: u64,
+    store: &'a str,
+    schema: u32,
+    key: &'a str,
+    configuration: &'a [String],
+}
+
+impl<'a> From<&'a StatusDocument> for Status<'a> {
+    fn from(status: &'a StatusDocument) -> Self {
+        Self {
+            version: &status.version,
+            health: &status.health,
+            problems: &status.problems,
+            since: rfc3339(status.since),
+            users: status.users,
+            tokens: status.tokens,
+            locked: status.locked,
+            sessions: status.sessions,
+            store: &status.store,
+            schema: status.schema,
+            key: &status.key,
+            configuration: &status.configuration,
+        }
+    }
+}

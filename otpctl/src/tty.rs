@@ -1,0 +1,136 @@
+//! The person at the terminal: hidden replies and questions.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
+
+use nix::sys::termios::{
+    LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
+};
+use zeroize::Zeroizing;
+
+use crate::failure::{Exit, Failure};
+
+/// What interrupts, unless the terminal is set otherwise.
+const CTRL_C: u8 = 3;
+
+/// Whether a person can be asked.
+pub(crate) fn interactive() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Whether what is printed is seen by a person and kept nowhere.
+pub(crate) fn output_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Whether the terminal wants colours: <https://no-color.org>, and not `TERM=dumb`.
+#[expect(clippy::disallowed_methods, reason = "how to draw is the caller's to say")]
+pub(crate) fn colour() -> bool {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    set("NO_COLOR").is_none() && set("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// Reads a code: without echo from the terminal where there is one, else the next line of standard
+/// input. `None` where that has ended. Ctrl-C is a [`Failure`], after the terminal is as it was.
+pub(crate) fn secret(prompt: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    if !interactive() {
+        let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(unreadable)?;
+        return line(&mut File::from(stdin)).map_err(unreadable);
+    }
+    let terminal = terminal().map_err(unreadable)?;
+    let hidden = Hidden::begin(&terminal).map_err(unreadable)?;
+    let reply = (&terminal).write_all(prompt.as_bytes()).and_then(|()| line(&mut &terminal));
+    let interrupt = hidden.interrupt;
+    drop(hidden);
+    writeln!(&terminal).map_err(unreadable)?;
+    let reply = reply.map_err(unreadable)?;
+    if reply.as_ref().is_some_and(|reply| reply.contains(&interrupt)) {
+        return Err(Failure::new(Exit::Failed, "Interrupted", "interrupted"));
+    }
+    Ok(reply)
+}
+
+/// Asks for a yes, unless `yes` says it already. Who cannot be asked must say it.
+pub(crate) fn agree(question: &str, yes: bool) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !interactive() {
+        return Err(Failure::usage(format!("{question}: nobody can be asked here; give --yes")));
+    }
+    let mut terminal = terminal().map_err(unreadable)?;
+    write!(terminal, "{question}? [y/N] ").map_err(unreadable)?;
+    let reply = line(&mut terminal).map_err(unreadable)?.unwrap_or_default();
+    if matches!(reply.as_slice(), b"y" | b"Y" | b"yes") {
+        return Ok(());
+    }
+    Err(Failure::failed("nothing was changed"))
+}
+
+/// Tells the person something between two questions.
+pub(crate) fn tell(text: &str) {
+    if let Ok(mut terminal) = terminal() {
+        let _ = writeln!(terminal, "{text}");
+    }
+}
+
+fn terminal() -> io::Result<File> {
+    File::options().read(true).write(true).open("/dev/tty")
+}
+
+fn unreadable(error: impl Into<io::Error>) -> Failure {
+    Failure::failed(format!("cannot ask for a reply: {}", error.into()))
+}
+
+/// The next line without its end, at most [`otp_ipc::limits::REPLY`] bytes. It is read byte by
+/// byte, so that nothing is kept in a buffer and the next line is there for the next prompt.
+fn line(from: &mut impl Read) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut line = Zeroizing::new(Vec::with_capacity(otp_ipc::limits::REPLY));
+    let mut byte = Zeroizing::new([0_u8; 1]);
+    loop {
+        if from.read(byte.as_mut())? == 0 {
+            return Ok(if line.is_empty() { None } else { Some(line) });
+        }
+        match *byte {
+            [b'\n'] => break,
+            _ if line.len() == otp_ipc::limits::REPLY => {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the reply is too long"));
+            }
+            [byte] => line.push(byte),
+        }
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    Ok(Some(line))
+}
+
+/// The terminal without echo, until this is dropped. Ctrl-C ends the line instead of the program,
+/// so that the terminal is put right and the person is told how things stand.
+struct Hidden<'a> {
+    terminal: &'a File,
+    before: Termios,
+    interrupt: u8,
+}
+
+impl<'a> Hidden<'a> {
+    fn begin(terminal: &'a File) -> io::Result<Self> {
+        use SpecialCharacterIndices::{VEOL, VINTR};
+        let before = tcgetattr(terminal)?;
+        let mut hidden = before.clone();
+        hidden.local_flags.remove(LocalFlags::ECHO | LocalFlags::ECHONL | LocalFlags::ISIG);
+        let interrupt = before.control_chars.get(VINTR as usize).copied().unwrap_or(CTRL_C);
+        if let Some(end_of_line) = hidden.control_chars.get_mut(VEOL as usize) {
+            *end_of_line = interrupt;
+        }
+        tcsetattr(terminal, SetArg::TCSAFLUSH, &hidden)?;
+        Ok(Self { terminal, before, interrupt })
+    }
+}
+
+impl Drop for Hidden<'_> {
+    fn drop(&mut self) {
+        let _ = tcsetattr(self.terminal, SetArg::TCSADRAIN, &self.before);
+    }
+}

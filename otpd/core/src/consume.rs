@@ -1,0 +1,277 @@
+//! The one function that accepts codes: login, proof and the confirmation of a new token.
+
+use std::{hint::black_box, sync::LazyLock};
+
+use crate::{
+    account::Account,
+    code::{Digits, Reply},
+    recovery::{self, RecoveryCode},
+    secret::Secret,
+    throttle::{Lock, Lockout},
+    token::{Algorithm, Factor, Standing, State, Token},
+    window::{self, Found, Windows},
+};
+
+/// What a decision goes by: configuration and the policy that matched.
+pub struct Rules<'a> {
+    /// When to lock, and for how long.
+    pub lockout: &'a Lockout,
+    /// The windows of a method; `None` for one that is not accepted here: its tokens count as
+    /// disabled.
+    pub windows: &'a dyn Fn(&str) -> Option<Windows>,
+    /// The key under which recovery codes are digested.
+    pub recovery_key: &'a [u8; 32],
+    /// Whether recovery codes are accepted here.
+    pub recovery: bool,
+}
+
+/// What a code is given for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// A login, or the proof of a credential: any active token, or a recovery code.
+    Login,
+    /// The confirmation of the pending token with this id, and of nothing else.
+    Token(&'a str),
+}
+
+/// What was consumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A code of a token.
+    Token {
+        /// The token's id.
+        id: String,
+        /// The token's method.
+        method: String,
+    },
+    /// A recovery code.
+    Recovery {
+        /// How many are left.
+        left: usize,
+    },
+}
+
+/// Why nothing was accepted; for the audit record, never for the person at the prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The code belongs to no token, or the recovery code is not one of the user's. Charged.
+    Wrong,
+    /// The code belongs to a step or counter that is spent. Charged.
+    Replayed,
+    /// The user is locked; nothing was evaluated.
+    Locked,
+    /// The reply can be no code of the user's; nothing was evaluated.
+    Malformed,
+    /// All of the user's tokens have expired (charged), or the pending one has.
+    Expired,
+    /// No token is accepted here now (charged), or the one to confirm is not pending.
+    Disabled,
+    /// The user has no confirmed token, or there is no such pending token.
+    Unenrolled,
+}
+
+/// Accepts `reply` at `now_ms` (Unix milliseconds), or says why not.
+///
+/// A failure is charged before anything is compared, and taken back by success only. Replies that
+/// can be no code and users who are not enrolled are not charged. While the user is locked no
+/// code of a token is evaluated, consumed or charged; a recovery code is, except that a wrong one
+/// is not charged.
+///
+/// [`Scope::Login`]: every active token is tried; the oldest that matches is consumed, which moves
+/// its watermark past the code and clears the throttle. A recovery code stands in for a token
+/// that is lost, disabled or locked, but not for an enrolment that has expired. [`Scope::Token`]:
+/// the pending token becomes active; the throttle stays as it was.
+///
+/// Whatever the account is like (none at all among it), about the same number of HMACs is computed.
+///
+/// # Errors
+/// [`Refusal`]; the caller commits the account nevertheless, or the charge is lost.
+pub fn consume(
+    account: Option<&mut Account>,
+    reply: &Reply,
+    scope: Scope<'_>,
+    rules: &Rules<'_>,
+    now_ms: i64,
+) -> Result<Credential, Refusal> {
+    let Some(account) = account else {
+        return idle(reply, rules, now_ms, Refusal::Unenrolled);
+    };
+    account.throttle.settle(rules.lockout, now_ms);
+    let locked = account.throttle.locked(rules.lockout, now_ms) != Lock::Open;
+    let credential = match (scope, reply) {
+        (Scope::Login, _) if !account.enrolled() => {
+            return idle(reply, rules, now_ms, Refusal::Unenrolled);
+        }
+        (Scope::Login, Reply::Recovery(code)) if rules.recovery => {
+            recover(account, code, locked, rules, now_ms)?
+        }
+        _ if locked => return idle(reply, rules, now_ms, Refusal::Locked),
+        (Scope::Token(id), _) => return confirm(account, id, reply, rules, now_ms),
+        (Scope::Login, Reply::Digits(code)) if has_length(account, code) => {
+            attempt(account, rules, now_ms, |account| present(account, code, rules, now_ms))?
+        }
+        (Scope::Login, _) => return idle(reply, rules, now_ms, Refusal::Malformed),
+    };
+    account.throttle.clear();
+    account.last_success_ms = Some(now_ms);
+    Ok(credential)
+}
+
+/// Charges a failure, compares, and takes the charge back only if that ends well.
+pub(crate) fn attempt<T>(
+    account: &mut Account,
+    rules: &Rules<'_>,
+    now_ms: i64,
+    compare: impl FnOnce(&mut Account) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let before = account.throttle;
+    account.throttle.charge(rules.lockout, now_ms);
+    let accepted = compare(account)?;
+    account.throttle = before;
+    Ok(accepted)
+}
+
+/// Whether any confirmed token has codes of this length.
+fn has_length(account: &Account, code: &Digits) -> bool {
+    account.tokens.iter().any(|token| token.confirmed() && token.digits == code.len())
+}
+
+/// Whether every confirmed token has expired.
+fn all_expired(account: &Account, now_ms: i64) -> bool {
+    let mut confirmed = account.tokens.iter().filter(|token| token.confirmed());
+    confirmed.all(|token| token.standing(now_ms) == Standing::Expired)
+}
+
+/// Tries all active tokens and consumes the oldest that matches.
+fn present(
+    account: &mut Account,
+    code: &Digits,
+    rules: &Rules<'_>,
+    now_ms: i64,
+) -> Result<Credential, Refusal> {
+    let expired = all_expired(account, now_ms);
+    let usable = account.tokens.iter_mut().filter_map(|token| {
+        let windows = (rules.windows)(&token.method)?;
+        (token.standing(now_ms) == Standing::Active).then_some((token, windows))
+    });
+    let usable: Vec<_> = usable.collect();
+    if usable.is_empty() {
+        search_decoy(code, now_ms);
+        return Err(if expired { Refusal::Expired } else { Refusal::Disabled });
+    }
+    let mut matched = None;
+    let mut refusal = Refusal::Wrong;
+    for (token, windows) in usable {
+        match window::search(token, windows, code, now_ms) {
+            Found::Fresh(moving) if matched.is_none() => matched = Some((token, moving)),
+            Found::Used => refusal = Refusal::Replayed,
+            Found::Fresh(_) | Found::None => {}
+        }
+    }
+    let (token, moving) = matched.ok_or(refusal)?;
+    Ok(spend(token, moving, now_ms))
+}
+
+/// Takes a recovery code off the list; also while the user is locked.
+fn recover(
+    account: &mut Account,
+    code: &RecoveryCode,
+    locked: bool,
+    rules: &Rules<'_>,
+    now_ms: i64,
+) -> Result<Credential, Refusal> {
+    let given = recovery::digest(rules.recovery_key, code);
+    let take = |account: &mut Account| {
+        if all_expired(account, now_ms) {
+            return Err(Refusal::Expired);
+        }
+        let kept = account.recovery.iter().position(|kept| *kept == given).ok_or(Refusal::Wrong)?;
+        account.recovery.remove(kept);
+        Ok(Credential::Recovery { left: account.recovery.len() })
+    };
+    if locked {
+        take(account).map_err(|_| Refusal::Locked)
+    } else {
+        attempt(account, rules, now_ms, take)
+    }
+}
+
+/// Makes a pending token active with its first code.
+fn confirm(
+    account: &mut Account,
+    id: &str,
+    reply: &Reply,
+    rules: &Rules<'_>,
+    now_ms: i64,
+) -> Result<Credential, Refusal> {
+    let token = account.token_mut(id).ok_or(Refusal::Unenrolled)?;
+    let windows = (rules.windows)(&token.method).ok_or(Refusal::Disabled)?;
+    match token.state {
+        _ if token.standing(now_ms) == Standing::Expired => return Err(Refusal::Expired),
+        State::Pending { until_ms } if now_ms > until_ms => return Err(Refusal::Expired),
+        State::Pending { .. } => {}
+        State::Active | State::Disabled { .. } => return Err(Refusal::Disabled),
+    }
+    let code = match reply {
+        Reply::Digits(code) if code.len() == token.digits => code,
+        _ => return Err(Refusal::Malformed),
+    };
+    attempt(account, rules, now_ms, |account| {
+        let token = account.token_mut(id).ok_or(Refusal::Unenrolled)?;
+        match window::search(token, windows, code, now_ms) {
+            Found::Fresh(moving) => {
+                token.state = State::Active;
+                Ok(spend(token, moving, now_ms))
+            }
+            Found::Used => Err(Refusal::Replayed),
+            Found::None => Err(Refusal::Wrong),
+        }
+    })
+}
+
+/// Consumes an accepted code of a token.
+fn spend(token: &mut Token, moving: u64, now_ms: i64) -> Credential {
+    token.spend(moving);
+    token.last_used_ms = Some(now_ms);
+    Credential::Token { id: token.id.clone(), method: token.method.clone() }
+}
+
+/// Refuses without looking at the account, after the work that a look would have been.
+fn idle(
+    reply: &Reply,
+    rules: &Rules<'_>,
+    now_ms: i64,
+    refusal: Refusal,
+) -> Result<Credential, Refusal> {
+    match reply {
+        Reply::Digits(code) => search_decoy(code, now_ms),
+        Reply::Malformed => search_decoy(&Digits::last_of(0, DECOY_DIGITS), now_ms),
+        Reply::Recovery(code) => {
+            black_box(recovery::digest(rules.recovery_key, code));
+        }
+    }
+    Err(refusal)
+}
+
+const DECOY_DIGITS: u8 = 6;
+
+/// The search that a user with one token of the built-in method would have caused; its result
+/// counts for nothing.
+fn search_decoy(code: &Digits, now_ms: i64) {
+    static DECOY: LazyLock<Token> = LazyLock::new(|| Token {
+        id: String::new(),
+        label: String::new(),
+        method: String::new(),
+        factor: Factor::Totp { t0_ms: 0, period_ms: 30_000 },
+        algorithm: Algorithm::Sha1,
+        digits: DECOY_DIGITS,
+        secret: Secret::decoy(),
+        state: State::Active,
+        next: 0,
+        offset_ms: 0,
+        created_ms: 0,
+        last_used_ms: None,
+        expires_ms: None,
+    });
+    black_box(window::search(&DECOY, Windows::default(), code, now_ms));
+}

@@ -1,0 +1,16 @@
+//! The decision as its callers see it: whole accounts, a virtual clock, every rule.
+
+#[cfg(test)]
+mod enrolment;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod invariants;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod resync;
+#[cfg(test)]
+mod uri;
+#[cfg(test)]
+mod window;

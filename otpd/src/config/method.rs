@@ -1,0 +1,182 @@
+//! `[[method]]`: the parameter sets that tokens are enrolled with.
+
+use otp_core::{
+    token::{Algorithm, Factor},
+    window::{MOST_LOOK_AHEAD, MOST_STEPS, Windows},
+};
+
+use super::{
+    duration::{DAY, HOUR, MINUTE, SECOND},
+    error::{ConfigError, Place},
+    section::{Section, quoted, text},
+    settings::{PLAIN_NAME, TITLE, plain_name, title},
+};
+
+/// Methods that are not parameter sets of a token; nobody may call one by such a name.
+const RESERVED: [&str; 4] = ["recovery", "issued", "sms", "email"];
+
+/// A parameter set. A token copies what its codes depend on when it is enrolled; the windows stay
+/// with the method, so that a change of them counts for every token at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// Unique, for example `acme.totp.1`.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Time or counter.
+    pub factor: Factor,
+    /// Hash function.
+    pub algorithm: Algorithm,
+    /// Length of a code, 4–8.
+    pub digits: u8,
+    /// How far a code may be from where the token should be.
+    pub windows: Windows,
+    /// Length of generated keys, 10–99 bytes.
+    pub key_size: usize,
+    /// Directories whose users may use it; of none: nobody may.
+    pub directories: Vec<String>,
+}
+
+impl Method {
+    /// The built-in "totp", as every app has it.
+    fn totp() -> Self {
+        Self {
+            name: "totp".to_owned(),
+            title: "Authenticator app".to_owned(),
+            factor: Factor::Totp { t0_ms: 0, period_ms: 30 * SECOND },
+            algorithm: Algorithm::Sha1,
+            digits: 6,
+            windows: Windows::default(),
+            key_size: 20,
+            directories: vec!["local".to_owned()],
+        }
+    }
+
+    /// The built-in "hotp".
+    fn hotp() -> Self {
+        Self {
+            name: "hotp".to_owned(),
+            title: "Counter token".to_owned(),
+            factor: Factor::Hotp,
+            ..Self::totp()
+        }
+    }
+
+    fn read(
+        mut section: Section,
+        name: String,
+        directories: &[String],
+    ) -> Result<Self, ConfigError> {
+        let by_name = if name == "hotp" { Factor::Hotp } else { Self::totp().factor };
+        let factor = section.choice(
+            "type",
+            &[("totp", Self::totp().factor), ("hotp", Factor::Hotp)],
+            by_name,
+        )?;
+        let mut method = if factor == Factor::Hotp { Self::hotp() } else { Self::totp() };
+        if method.name != name {
+            method = Self { title: name.clone(), name, directories: Vec::new(), ..method };
+        }
+        if let Some((title, _)) = section.value("title", TITLE, title)? {
+            method.title = title;
+        }
+        let algorithms = [
+            ("sha1", Algorithm::Sha1),
+            ("sha256", Algorithm::Sha256),
+            ("sha512", Algorithm::Sha512),
+        ];
+        method.algorithm = section.choice("algorithm", &algorithms, method.algorithm)?;
+        method.digits = section.whole("digits", 4..=8, method.digits)?;
+        method.key_size = section.whole("key_size", 10..=99, method.key_size)?;
+        let windows = &mut method.windows;
+        match &mut method.factor {
+            Factor::Totp { t0_ms, period_ms } => {
+                let t0 = section.duration("t0", 0..=36_500 * DAY, 0)?;
+                *t0_ms = i64::try_from(t0).unwrap_or(i64::MAX);
+                *period_ms = section.duration("time_step", SECOND..=HOUR, *period_ms)?;
+                windows.before = section.whole("window_before", 0..=MOST_STEPS, windows.before)?;
+                windows.after = section.whole("window_after", 0..=MOST_STEPS, windows.after)?;
+            }
+            Factor::Hotp => {
+                windows.look_ahead =
+                    section.whole("look_ahead", 0..=MOST_LOOK_AHEAD, windows.look_ahead)?;
+            }
+        }
+        let known = quoted(directories.iter().map(String::as_str));
+        let directory = |value: &_| {
+            text(value).filter(|name| directories.iter().any(|d| d == name)).map(str::to_owned)
+        };
+        if let Some(linked) = section.list("directories", 0, known, directory)? {
+            method.directories = linked;
+        }
+        section.end()?;
+        Ok(method)
+    }
+
+    /// What is allowed and yet hardly meant.
+    fn lint(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.directories.is_empty() {
+            found.push(
+                "is linked to no directory, so nobody can use it: add directories = [\"local\"]"
+                    .to_owned(),
+            );
+        }
+        if self.key_size < 16 {
+            found.push(
+                "makes keys below the 128 bits that RFC 4226 requires: key_size = 20 is usual"
+                    .to_owned(),
+            );
+        }
+        let mut usual = self.algorithm == Algorithm::Sha1 && matches!(self.digits, 6 | 8);
+        let mut accepted = u64::from(self.windows.look_ahead) + 1;
+        let mut wide = false;
+        if let Factor::Totp { t0_ms, period_ms } = self.factor {
+            usual &= period_ms == 30 * SECOND;
+            accepted = u64::from(self.windows.before) + u64::from(self.windows.after) + 1;
+            wide = self.windows.before > 2 || self.windows.after > 2;
+            if t0_ms != 0 || !period_ms.is_multiple_of(SECOND) {
+                found.push(
+                    "cannot be told by a QR code, which has no t0 and whole seconds only"
+                        .to_owned(),
+                );
+            }
+            if period_ms > 2 * MINUTE {
+                found.push("has steps above the 2 minutes of NIST SP 800-63B".to_owned());
+            }
+        }
+        if !usual {
+            found.push("differs from 6 or 8 digits, sha1 and 30 s: some apps ignore that and show wrong codes".to_owned());
+        }
+        let codes = 10_u64.pow(u32::from(self.digits));
+        if wide || accepted * 50_000 > codes {
+            let one_in = codes / accepted;
+            found.push(format!("accepts {accepted} of {codes} codes at a time, so that one guess in {one_in} is right: narrow the windows or add digits"));
+        }
+        found
+    }
+}
+
+/// The built-in methods and those of the files; a table with a built-in method's name changes it.
+pub(super) fn read(
+    sections: Vec<(Place, Section)>,
+    directories: &[String],
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Method>, ConfigError> {
+    let mut methods = vec![Method::totp(), Method::hotp()];
+    let mut seen = Vec::new();
+    let allowed = format!("{PLAIN_NAME}, and not {}", RESERVED.join(", "));
+    let free = |value: &_| plain_name(value).filter(|name| !RESERVED.contains(&name.as_str()));
+    for (place, mut section) in sections {
+        let name = section.name(&place, &allowed, free, &mut seen)?;
+        let method = Method::read(section, name, directories)?;
+        warnings.extend(
+            method.lint().iter().map(|what| format!("{place}: method \"{}\" {what}", method.name)),
+        );
+        match methods.iter_mut().find(|other| other.name == method.name) {
+            Some(built_in) => *built_in = method,
+            None => methods.push(method),
+        }
+    }
+    Ok(methods)
+}

@@ -1,0 +1,166 @@
+//! `/etc/otpd/otpd.toml` and its drop-ins: root's files, checked in full before any of it counts.
+//!
+//! Everything has a default, an unknown key is an error, and every error names file, line, column,
+//! key, value and what is allowed. A tested list of all keys is `packaging/otpd.toml.example`.
+
+mod duration;
+mod error;
+mod file;
+mod method;
+mod policy;
+mod section;
+mod settings;
+mod tree;
+
+use std::path::{Path, PathBuf};
+
+use otp_core::{policy::Rule, throttle::Lockout, window::Windows};
+
+pub use error::ConfigError;
+pub use method::Method;
+
+use section::Section;
+use tree::Table;
+
+/// Where the configuration is where nothing else is said. Only this file may be missing.
+pub const DEFAULT_FILE: &str = "/etc/otpd/otpd.toml";
+
+/// What the files say, with the defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `[daemon] user`: the account to run as when started as root.
+    pub user: String,
+    /// `[bus]`: where otpd is reached.
+    pub bus: Bus,
+    /// `[store]`: where accounts are kept.
+    pub store: Store,
+    /// `[keys] file`: the key-encryption key, where no systemd credential holds it.
+    pub key_file: PathBuf,
+    /// `[lockout]`: what failures cost.
+    pub lockout: Lockout,
+    /// `[enrolment]`: what a new token is given.
+    pub enrolment: Enrolment,
+    /// `[limits]`: how much of the daemon others may use.
+    pub limits: Limits,
+    /// `[[method]]` and the built-in "totp" and "hotp"; names are unique.
+    pub methods: Vec<Method>,
+    /// `[[policy]]` in order: the first that matches decides, and after all of them
+    /// [`Rule::last`].
+    pub rules: Vec<Rule>,
+}
+
+/// Where otpd is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bus {
+    /// The system bus, as a D-Bus address `unix:path=…`.
+    pub address: String,
+    /// The socket of root's logins.
+    pub login_socket: PathBuf,
+    /// Who may begin a login for any user on the system bus.
+    pub trusted_callers: Vec<Caller>,
+}
+
+/// A local account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// By its login name.
+    Name(String),
+    /// By its user id.
+    Uid(u32),
+}
+
+/// Where accounts are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The SQLite file.
+    pub path: PathBuf,
+    /// How many audit records are kept; the oldest go first.
+    pub audit_rows: u32,
+}
+
+/// What a new token is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// The issuer that apps show; `None`: the host's name.
+    pub issuer: Option<String>,
+    /// How long an enrolled token may wait for its first code, in milliseconds.
+    pub pending_ms: u64,
+}
+
+/// How much of the daemon others may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Logins that wait at their prompt, in all.
+    pub sessions: u32,
+    /// Logins that wait at their prompt, for each user id that is not root.
+    pub sessions_per_user: u32,
+    /// Calls in flight, for each user id that is not root.
+    pub calls_per_user: u32,
+    /// How long a login may wait at its prompt, in milliseconds.
+    pub prompt_lifetime_ms: u64,
+    /// Connections to the login socket.
+    pub connections: u32,
+}
+
+/// A configuration that was read without an error.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What the files say.
+    pub config: Config,
+    /// The files, in the order in which they were read; empty where there are none.
+    pub files: Vec<PathBuf>,
+    /// What is allowed and yet hardly meant, each as `FILE:LINE:COLUMN: what`.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads `main` and the `*.toml` files of the folder beside it (`otpd.d` for `otpd.toml`) in
+    /// the order of their names. Tables are merged, `[[method]]` and `[[policy]]` are appended.
+    ///
+    /// # Errors
+    /// The first fault that is found. Nothing is read in part: on an error there is no
+    /// configuration, and a daemon that has one keeps it.
+    pub fn load(main: &Path) -> Result<Loaded, ConfigError> {
+        let sources = file::read_all(main, main == Path::new(DEFAULT_FILE))?;
+        let mut tree = Table::new();
+        for source in &sources {
+            tree::merge(&mut tree, tree::parse(source)?)?;
+        }
+        let mut warnings = Vec::new();
+        let config = Self::read(Section::root(tree), &mut warnings)?;
+        let files = sources.iter().map(|source| source.path.clone()).collect();
+        Ok(Loaded { config, files, warnings })
+    }
+
+    /// The method of that name.
+    #[must_use]
+    pub fn method(&self, name: &str) -> Option<&Method> {
+        self.methods.iter().find(|method| method.name == name)
+    }
+
+    /// The windows in which codes of the method's tokens are accepted. `None`: there is no such
+    /// method or no directory has it, and its tokens count as disabled.
+    #[must_use]
+    pub fn windows(&self, name: &str) -> Option<Windows> {
+        self.method(name)
+            .filter(|method| !method.directories.is_empty())
+            .map(|method| method.windows)
+    }
+
+    fn read(mut root: Section, warnings: &mut Vec<String>) -> Result<Self, ConfigError> {
+        let user = settings::daemon(root.table("daemon")?)?;
+        let bus = settings::bus(root.table("bus")?)?;
+        let (store, key_file) = settings::storage(root.table("store")?, root.table("keys")?)?;
+        let lockout = settings::lockout(root.table("lockout")?)?;
+        let enrolment = settings::enrolment(root.table("enrolment")?)?;
+        let limits = settings::limits(root.table("limits")?)?;
+        let directories = settings::directories(root.table("directory")?)?;
+        let methods = method::read(root.tables("method")?, &directories, warnings)?;
+        let rules = policy::read(root.tables("policy")?, &methods, warnings)?;
+        root.end()?;
+        Ok(Self { user, bus, store, key_file, lockout, enrolment, limits, methods, rules })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! Reads the keys of one table: types, ranges and defaults, and what is left over is an error.
+
+use std::{fmt::Display, ops::RangeInclusive};
+
+use super::{
+    duration,
+    error::{ConfigError, Place},
+    tree::{Node, Table, Value},
+};
+
+type Result<T> = std::result::Result<T, ConfigError>;
+
+/// A table that is being read. Each key is taken once; [`Section::end`] refuses the others.
+pub(super) struct Section {
+    /// The table's dotted name with a dot at its end; empty for the file as a whole.
+    path: String,
+    entries: Table,
+    known: Vec<&'static str>,
+}
+
+impl Section {
+    /// The files as a whole.
+    pub(super) fn root(entries: Table) -> Self {
+        Self { path: String::new(), entries, known: Vec::new() }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Node> {
+        self.known.push(key);
+        self.entries.remove(key).map(|entry| entry.node)
+    }
+
+    fn below(&self, key: &str, node: Node) -> Result<Self> {
+        match node.value {
+            Value::Table(entries) => {
+                Ok(Self { path: format!("{}{key}.", self.path), entries, known: Vec::new() })
+            }
+            _ => Err(self.refusal(key, &node.place, &"a table")),
+        }
+    }
+
+    fn refusal(&self, key: &str, at: &Place, allowed: &dyn Display) -> ConfigError {
+        let value = at.excerpt();
+        // "0", "\"0s\"", "-0" …: a nought of any kind.
+        let digits = value.trim_matches('"').trim_end_matches(char::is_alphabetic);
+        let zero = if digits.parse() == Ok(0_i64) { " (0 never means unlimited)" } else { "" };
+        at.error(format!("{}{key} = {value}: allowed are {allowed}{zero}", self.path))
+    }
+
+    /// `[key]`; an absent table is an empty one.
+    pub(super) fn table(&mut self, key: &'static str) -> Result<Self> {
+        match self.take(key) {
+            Some(node) => self.below(key, node),
+            None => Ok(Self {
+                path: format!("{}{key}.", self.path),
+                entries: Table::new(),
+                known: Vec::new(),
+            }),
+        }
+    }
+
+    /// `[[key]]`, in order.
+    pub(super) fn tables(&mut self, key: &'static str) -> Result<Vec<(Place, Self)>> {
+        let Some(Node { place, value }) = self.take(key) else { return Ok(Vec::new()) };
+        let Value::List(items) = value else {
+            return Err(self.refusal(key, &place, &format!("tables [[{key}]]")));
+        };
+        items.into_iter().map(|item| Ok((item.place.clone(), self.below(key, item)?))).collect()
+    }
+
+    /// The name of a `[[table]]`, which it must have and which no other of its kind has.
+    pub(super) fn name(
+        &mut self,
+        at: &Place,
+        allowed: &str,
+        parse: impl FnOnce(&Value) -> Option<String>,
+        seen: &mut Vec<(String, Place)>,
+    ) -> Result<String> {
+        let Some((name, place)) = self.value("name", allowed, parse)? else {
+            return Err(at.error(format!("{}name is missing: allowed is {allowed}", self.path)));
+        };
+        if let Some((_, first)) = seen.iter().find(|(other, _)| *other == name) {
+            return Err(place.error(format!(
+                "{}name = \"{name}\" is taken: the first one is at {first}",
+                self.path
+            )));
+        }
+        seen.push((name.clone(), place));
+        Ok(name)
+    }
+
+    /// The tables below this one, by name.
+    pub(super) fn children(self) -> Result<Vec<(String, Self)>> {
+        let Self { path, entries, .. } = self;
+        let parent = Self { path, entries: Table::new(), known: Vec::new() };
+        entries
+            .into_iter()
+            .map(|(name, entry)| parent.below(&name, entry.node).map(|child| (name, child)))
+            .collect()
+    }
+
+    /// Any value: `parse` answers `None` to what `allowed` does not describe.
+    pub(super) fn value<T>(
+        &mut self,
+        key: &'static str,
+        allowed: impl Display,
+        parse: impl FnOnce(&Value) -> Option<T>,
+    ) -> Result<Option<(T, Place)>> {
+        let Some(node) = self.take(key) else { return Ok(None) };
+        match parse(&node.value) {
+            Some(value) => Ok(Some((value, node.place))),
+            None => Err(self.refusal(key, &node.place, &allowed)),
+        }
+    }
+
+    /// A list; an item that is not allowed is named by its own place. An empty list is refused
+    /// where `least` is 1.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        least: usize,
+        allowed: impl Display,
+        parse: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Option<Vec<T>>> {
+        let Some(node) = self.take(key) else { return Ok(None) };
+        let allowed =
+            format!("a list of {}{allowed}", if least > 0 { "at least one of " } else { "" });
+        match node.value {
+            Value::List(items) if items.len() >= least => {
+                let item = |item: &Node| {
+                    parse(&item.value).ok_or_else(|| self.refusal(key, &item.place, &allowed))
+                };
+                items.iter().map(item).collect::<Result<_>>().map(Some)
+            }
+            _ => Err(self.refusal(key, &node.place, &allowed)),
+        }
+    }
+
+    /// A whole number.
+    pub(super) fn whole<T>(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<T>,
+        default: T,
+    ) -> Result<T>
+    where
+        T: Copy + Display + PartialOrd + TryFrom<i64>,
+    {
+        let allowed = format!("{} to {}", range.start(), range.end());
+        let number = |value: &Value| match value {
+            Value::Whole(number) => {
+                T::try_from(*number).ok().filter(|number| range.contains(number))
+            }
+            _ => None,
+        };
+        Ok(self.value(key, allowed, number)?.map_or(default, |(number, _)| number))
+    }
+
+    /// A length of time in milliseconds.
+    pub(super) fn duration(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> Result<u64> {
+        let (least, most) = (duration::spell(*range.start()), duration::spell(*range.end()));
+        let allowed =
+            format!("\"{least}\" to \"{most}\", a whole number with its unit ms, s, m, h or d");
+        let time =
+            |value: &Value| duration::parse(text(value)?).filter(|time| range.contains(time));
+        Ok(self.value(key, allowed, time)?.map_or(default, |(time, _)| time))
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        words: &[(&str, T)],
+        default: T,
+    ) -> Result<T> {
+        let allowed = quoted(words.iter().map(|(word, _)| *word));
+        let pick = |value: &Value| {
+            let given = text(value)?;
+            words.iter().find(|(word, _)| *word == given).map(|(_, choice)| *choice)
+        };
+        Ok(self.value(key, allowed, pick)?.map_or(default, |(choice, _)| choice))
+    }
+
+    /// true or false.
+    pub(super) fn flag(&mut self, key: &'static str, default: bool) -> Result<bool> {
+        let flag = |value: &Value| if let Value::Flag(flag) = value { Some(*flag) } else { None };
+        Ok(self.value(key, "true and false", flag)?.map_or(default, |(flag, _)| flag))
+    }
+
+    /// No key may be left that nothing has asked for.
+    pub(super) fn end(self) -> Result<()> {
+        let Some((name, entry)) = self.entries.iter().min_by_key(|(_, entry)| entry.key.span.start)
+        else {
+            return Ok(());
+        };
+        let known = self.known.join(", ");
+        Err(entry
+            .key
+            .error(format!("{}{name} is not a known key: allowed here are {known}", self.path)))
+    }
+}
+
+/// The text, where the value is one.
+pub(super) fn text(value: &Value) -> Option<&str> {
+    if let Value::Text(text) = value { Some(text) } else { None }
+}
+
+/// `"a", "b"`
+pub(super) fn quoted<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,309 @@
+//! A login: begin, respond, cancel.
+
+use otp_core::{
+    account::UserName,
+    code::Reply,
+    consume::{Scope, consume},
+    policy::{FactorRule, Rule, Unenrolled},
+};
+use otp_ipc::{Context, Step, StepKind, limits};
+use zeroize::Zeroizing;
+
+use super::{Caller, Connection, Engine, Error, Ruling, origin, sessions::Session};
+use crate::{
+    audit::Admission,
+    config,
+    store::{Enrolment, Work},
+};
+
+/// The prompt of every login, whoever it is for.
+const PROMPT: &str = "Verification code: ";
+
+/// What a policy makes of a login before any code is asked for.
+#[derive(Debug, PartialEq, Eq)]
+enum Course {
+    /// Nothing is asked, because the policy says so.
+    Skip,
+    /// Nothing is asked, because the user is not enrolled and both policy and stack allow that.
+    Ignore,
+    /// A code is asked for.
+    Ask,
+    /// A code is asked for, and none will do.
+    AskInVain,
+}
+
+fn course(rule: &Rule, enrolled: bool, nullok: bool) -> Course {
+    match (rule.factor, enrolled, rule.unenrolled) {
+        (FactorRule::Skip, ..) => Course::Skip,
+        (FactorRule::Deny, ..) => Course::AskInVain,
+        (FactorRule::Require, true, _) => Course::Ask,
+        (FactorRule::Require, false, Unenrolled::Ignore) if nullok => Course::Ignore,
+        (FactorRule::Require, false, _) => Course::Ask,
+    }
+}
+
+impl Engine {
+    /// Begins a login of `user`. Root may begin it for anybody, everybody else for themselves,
+    /// `trusted_callers` for anybody on the system bus.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for what is too long, [`Error::AccessDenied`] for another's
+    /// login, [`Error::Busy`] when too many wait, [`Error::Unavailable`] when the store does not
+    /// answer.
+    pub async fn begin(
+        &self,
+        caller: &Caller,
+        user: &str,
+        context: Context,
+    ) -> Result<(String, Step), Error> {
+        check_bounds(user, &context)?;
+        self.may_begin(caller, user).await?;
+        let ruling = Ruling::for_login(self.config(), user, &context);
+        if ruling.rule.factor == FactorRule::Skip {
+            self.record_passed(caller, user, &context, &ruling.rule.name).await;
+            return Ok((String::new(), Step::bare(StepKind::NotRequired)));
+        }
+        let name = UserName::parse(user).ok();
+        let enrolment = match &name {
+            Some(name) => self.watch_store(self.store.enrolment(name.as_str()).await)?,
+            None => None,
+        };
+        let enrolled = enrolment.is_some_and(|enrolment| enrolment.enrolled);
+        let nullok = context.nullok == Some(true) && name.is_some();
+        match course(&ruling.rule, enrolled, nullok) {
+            Course::Skip | Course::Ignore => {
+                self.record_passed(caller, user, &context, &ruling.rule.name).await;
+                Ok((String::new(), Step::bare(StepKind::NotRequired)))
+            }
+            course @ (Course::Ask | Course::AskInVain) => {
+                let split = ruling.split(&context, enrolment);
+                let hopeless = course == Course::AskInVain || name.is_none();
+                let id = self.open_session(caller, user, context, hopeless)?;
+                Ok((id, Step::prompt(PROMPT, false, split)))
+            }
+        }
+    }
+
+    /// Answers a session's prompt. The session is over with it, whatever the answer.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`] for a session that is not this connection's, is over or too old;
+    /// [`Error::Unavailable`] when the store does not answer: nothing was accepted then.
+    pub async fn respond(
+        &self,
+        caller: &Caller,
+        session: &str,
+        reply: Zeroizing<Vec<u8>>,
+    ) -> Result<Step, Error> {
+        let taken = self.sessions().take(session, &caller.connection);
+        let waiting = taken.ok_or(Error::UnknownSession)?;
+        if self.clock.monotonic_ms() >= waiting.until_ms {
+            return Err(Error::UnknownSession);
+        }
+        let reply = Reply::parse(&reply);
+        if self.decide(waiting, session, reply).await? {
+            Ok(Step::bare(StepKind::Granted))
+        } else {
+            Ok(Step::bare(StepKind::Denied))
+        }
+    }
+
+    /// Ends a session without an answer; nothing is charged.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`] as [`Engine::respond`].
+    pub fn cancel(&self, caller: &Caller, session: &str) -> Result<(), Error> {
+        let taken = self.sessions().take(session, &caller.connection);
+        taken.map(drop).ok_or(Error::UnknownSession)
+    }
+
+    /// Ends every session of a connection that is gone.
+    pub fn leave(&self, connection: &Connection) {
+        self.sessions().leave(connection);
+    }
+
+    /// Ends the sessions whose time is over.
+    pub fn expire_sessions(&self) {
+        let now_ms = self.clock.monotonic_ms();
+        self.sessions().expire(now_ms);
+    }
+
+    /// Logins that wait at their prompt now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.sessions().len()
+    }
+
+    /// Charges, compares and consumes in one transaction; the answer is told after its commit.
+    async fn decide(&self, waiting: Session, id: &str, reply: Reply) -> Result<bool, Error> {
+        let now_ms = self.now_ms();
+        let ruling = Ruling::for_login(self.config(), &waiting.user, &waiting.context);
+        let origin = origin(&waiting.caller, &waiting.context, id);
+        let recovery_key = std::sync::Arc::clone(&self.recovery_key);
+        let user = waiting.user.clone();
+        let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
+        let admission = self.journal.admit(&user, self.clock.monotonic_ms());
+        let transition = move |work: &mut Work| {
+            let account = if hopeless { None } else { work.account.as_mut() };
+            let verdict = ruling.apply(&recovery_key, |rules| {
+                consume(account, &reply, Scope::Login, rules, now_ms)
+            });
+            let mut event = origin.verdict("login", &user, &verdict, now_ms);
+            event.failures = work.account.as_ref().map(|account| account.throttle.failures);
+            if hopeless {
+                "denied".clone_into(&mut event.result);
+                event.detail = Some(format!("policy \"{}\"", ruling.rule.name));
+            }
+            match admission {
+                Admission::Record { suppressed: 0 } => work.audit.push(event.clone()),
+                Admission::Record { suppressed } => {
+                    event.detail = Some(format!("{suppressed} more refusals were not recorded"));
+                    work.audit.push(event.clone());
+                }
+                Admission::Suppress if verdict.is_ok() => work.audit.push(event.clone()),
+                Admission::Suppress => {}
+            }
+            (verdict, event)
+        };
+        let (verdict, event) = self.transact(&waiting.user, transition).await?;
+        if verdict.is_ok() || admission != Admission::Suppress {
+            self.journal.write(&event);
+        }
+        Ok(verdict.is_ok())
+    }
+
+    async fn may_begin(&self, caller: &Caller, user: &str) -> Result<(), Error> {
+        if caller.uid == 0 || self.trusts(caller.uid).await? {
+            return Ok(());
+        }
+        if self.uid_of(user).await? == Some(caller.uid) {
+            Ok(())
+        } else {
+            Err(Error::AccessDenied("only root may begin the login of another user".into()))
+        }
+    }
+
+    /// Whether `[bus] trusted_callers` names this user id, by number or by login name.
+    async fn trusts(&self, uid: u32) -> Result<bool, Error> {
+        for trusted in &self.config().config.bus.trusted_callers {
+            let matches = match trusted {
+                config::Caller::Uid(trusted) => *trusted == uid,
+                config::Caller::Name(name) => self.uid_of(name).await? == Some(uid),
+            };
+            if matches {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn open_session(
+        &self,
+        caller: &Caller,
+        user: &str,
+        context: Context,
+        hopeless: bool,
+    ) -> Result<String, Error> {
+        let now_ms = self.clock.monotonic_ms();
+        let until_ms = now_ms.saturating_add(self.config().config.limits.prompt_lifetime_ms);
+        let id = super::random_id()?;
+        let session =
+            Session { caller: caller.clone(), user: user.to_owned(), context, hopeless, until_ms };
+        let begun = self.sessions().begin(id.clone(), session, now_ms);
+        begun.map_err(|_| Error::Busy("too many logins wait at their prompt".into()))?;
+        Ok(id)
+    }
+
+    /// A login that needs no code is recorded as well; it is the policy's decision, so a store
+    /// that does not answer cannot turn it round (the administrator's way back in).
+    async fn record_passed(&self, caller: &Caller, user: &str, context: &Context, rule: &str) {
+        let mut event = origin(caller, context, "").event("login", "skipped", user, self.now_ms());
+        event.detail = Some(format!("policy \"{rule}\""));
+        self.journal.write(&event);
+        let recorded = self.transact(user, move |work| work.audit.push(event)).await;
+        if let Err(error) = recorded {
+            log::error!("audit: a skipped login of {user:?} is in this log only: {error}");
+        }
+    }
+}
+
+impl Ruling {
+    /// How many characters at the end of password and code in one field are the code.
+    fn split(&self, context: &Context, enrolment: Option<Enrolment>) -> Option<u32> {
+        if context.concatenated != Some(true) || !self.rule.concatenate {
+            return None;
+        }
+        let usual = self.loaded.config.method("totp").map_or(6, |method| method.digits);
+        let digits = enrolment.and_then(|enrolment| enrolment.digits).unwrap_or(usual);
+        Some(u32::from(digits))
+    }
+}
+
+fn check_bounds(user: &str, context: &Context) -> Result<(), Error> {
+    let items = [
+        ("service", &context.service),
+        ("rhost", &context.rhost),
+        ("ruser", &context.ruser),
+        ("tty", &context.tty),
+        ("ssh_connection", &context.ssh_connection),
+        ("ssh_auth_info", &context.ssh_auth_info),
+        ("method", &context.method),
+        ("mode", &context.mode),
+    ];
+    for (name, value) in items {
+        if value.as_ref().is_some_and(|value| value.len() > limits::CONTEXT_ITEM) {
+            let limit = limits::CONTEXT_ITEM;
+            return Err(Error::InvalidArgument(format!("{name} is longer than {limit} bytes")));
+        }
+    }
+    if user.len() > 4 * limits::USER_NAME {
+        return Err(Error::InvalidArgument("the user name is far too long".into()));
+    }
+    match context.mode.as_deref() {
+        None | Some("second") => Ok(()),
+        Some("issued") => Err(Error::InvalidArgument(
+            "mode=issued: this version issues no codes; remove the option".into(),
+        )),
+        Some(_) => Err(Error::InvalidArgument("mode: allowed are second and issued".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_policy_or_policy_and_nullok_together_pass_without_a_code() {
+        let rule = |factor, unenrolled| Rule { factor, unenrolled, ..Rule::last() };
+        use FactorRule::{Deny, Require, Skip};
+        use Unenrolled::{Deny as Refuse, Ignore};
+        let table = [
+            (Require, Refuse, true, false, Course::Ask),
+            (Require, Refuse, true, true, Course::Ask),
+            (Require, Refuse, false, false, Course::Ask),
+            (Require, Refuse, false, true, Course::Ask),
+            (Require, Ignore, true, true, Course::Ask),
+            (Require, Ignore, false, false, Course::Ask),
+            (Require, Ignore, false, true, Course::Ignore),
+            (Deny, Ignore, false, true, Course::AskInVain),
+            (Deny, Refuse, true, true, Course::AskInVain),
+            (Skip, Refuse, true, false, Course::Skip),
+        ];
+        for (factor, unenrolled, enrolled, nullok, expected) in table {
+            let rule = rule(factor, unenrolled);
+            assert_eq!(course(&rule, enrolled, nullok), expected, "{rule:?} {enrolled} {nullok}");
+        }
+    }
+
+    #[test]
+    fn the_context_is_bounded() {
+        let long = Some("x".repeat(limits::CONTEXT_ITEM + 1));
+        let context = Context { rhost: long, ..Context::default() };
+        assert!(check_bounds("alice", &context).unwrap_err().to_string().starts_with("rhost"));
+        assert!(check_bounds(&"x".repeat(4096), &Context::default()).is_err());
+        for (mode, good) in [("second", true), ("issued", false), ("", false)] {
+            let context = Context { mode: Some(mode.into()), ..Context::default() };
+            assert_eq!(check_bounds("alice", &context).is_ok(), good, "{mode}");
+        }
+    }
+}

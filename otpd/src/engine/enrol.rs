@@ -1,0 +1,180 @@
+//! Enrolment: a pending token, its provisioning URI told once, its first code.
+
+use otp_core::{
+    account::Account,
+    code::Reply,
+    consume::{Credential, Refusal, Scope, consume},
+    enrolment::{self, NewToken},
+    secret::Secret,
+    token::{Factor, State, Token},
+    uri,
+};
+use otp_ipc::EnrolOptions;
+use zeroize::Zeroizing;
+
+use super::{Authority, Caller, Engine, Error, Ruling, manage::Change};
+use crate::{config::Method, store::Work};
+
+impl Engine {
+    /// Makes a token for `user` and returns its id and provisioning URI, which nobody is told
+    /// again. It is pending until its first code, unless an administrator asks otherwise.
+    ///
+    /// # Errors
+    /// [`Error::UnknownUser`] where no directory has the user, [`Error::Forbidden`] where no policy
+    /// lets users enrol this method themselves, [`Error::ProofRequired`] and [`Error::Rejected`]
+    /// for an owner who has a credential already, [`Error::InvalidArgument`] for anything malformed.
+    pub async fn enrol(
+        &self,
+        caller: &Caller,
+        authority: Authority,
+        user: &str,
+        options: EnrolOptions,
+    ) -> Result<(String, Zeroizing<Vec<u8>>), Error> {
+        let name = Self::parse_user(user)?;
+        let entry = self.directory.by_name(name.as_str()).await?;
+        let entry = entry.ok_or_else(|| Error::UnknownUser(name.as_str().to_owned()))?;
+        let loaded = self.config();
+        let wanted = options.method.as_deref().unwrap_or("totp");
+        let method = loaded.config.method(wanted).ok_or_else(|| {
+            Error::InvalidArgument(format!("there is no method {wanted:?}; see otpd.toml(5)"))
+        })?;
+        if method.directories.is_empty() {
+            let text = format!("method {wanted:?} is linked to no directory, so nobody can use it");
+            return Err(Error::Forbidden(text));
+        }
+        if authority == Authority::Owner {
+            owner_may_enrol(&Ruling::for_self_service(self.config(), user), wanted, &options)?;
+        }
+        let now_ms = self.now_ms();
+        if options.expires.is_some_and(|end| end <= now_ms) {
+            return Err(Error::InvalidArgument("expires: this time has passed".into()));
+        }
+        let pending = now_ms.saturating_add_unsigned(loaded.config.enrolment.pending_ms);
+        let new = NewToken {
+            id: super::random_id()?,
+            label: options.label.unwrap_or_default(),
+            method: method.name.clone(),
+            factor: method.factor,
+            algorithm: method.algorithm,
+            digits: method.digits,
+            secret: fresh_secret(method)?,
+            pending_until_ms: (options.active != Some(true)).then_some(pending),
+            expires_ms: options.expires,
+        };
+        let issuer = loaded.config.enrolment.issuer.clone().unwrap_or_else(|| self.issuer.clone());
+        let change = Change::new("enrol", caller, authority, options.proof);
+        let uid = entry.uid;
+        let account_name = name.as_str().to_owned();
+        self.change(name.as_str(), change, move |work, event| {
+            let account = work.account.get_or_insert_with(Account::default);
+            account.uid = Some(uid);
+            let id = new.id.clone();
+            event.token = Some(id.clone());
+            event.method = Some(new.method.clone());
+            enrolment::begin(account, new, now_ms)?;
+            let token = account.tokens.iter().find(|token| token.id == id);
+            let token = token.ok_or(Error::UnknownToken)?;
+            Ok((id, provisioning(token, &issuer, &account_name)?))
+        })
+        .await
+    }
+
+    /// Makes a pending token active with its first code. The user's other pending tokens go.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] for a wrong code, [`Error::WrongState`] for a token that is not pending
+    /// or whose time is over, [`Error::UnknownToken`].
+    pub async fn confirm(
+        &self,
+        caller: &Caller,
+        user: &str,
+        token: &str,
+        code: Zeroizing<Vec<u8>>,
+    ) -> Result<(), Error> {
+        let reply = Reply::parse(&code);
+        let now_ms = self.now_ms();
+        let ruling = Ruling::for_self_service(self.config(), user).unrestricted();
+        let recovery_key = std::sync::Arc::clone(&self.recovery_key);
+        let id = token.to_owned();
+        let change = Change::proven("confirm", caller);
+        self.change(user, change, move |work, event| {
+            let account = work.account.as_mut().ok_or(Error::UnknownToken)?;
+            check_pending(account, &id, now_ms)?;
+            event.token = Some(id.clone());
+            let verdict = ruling.apply(&recovery_key, |rules| {
+                consume(Some(account), &reply, Scope::Token(&id), rules, now_ms)
+            });
+            conclude(work, event, &id, &verdict)
+        })
+        .await
+    }
+}
+
+/// Drops the other pending tokens after a confirmation: whoever made them could otherwise confirm
+/// them later without proving the credential that exists now.
+fn conclude(
+    work: &mut Work,
+    event: &mut crate::store::AuditEvent,
+    id: &str,
+    verdict: &Result<Credential, Refusal>,
+) -> Result<(), Error> {
+    match verdict {
+        Ok(_) => {
+            if let Some(account) = work.account.as_mut() {
+                account
+                    .tokens
+                    .retain(|token| token.id == id || !matches!(token.state, State::Pending { .. }));
+            }
+            Ok(())
+        }
+        Err(refusal) => {
+            event.result = crate::audit::refusal(*refusal).to_owned();
+            event.failures = work.account.as_ref().map(|account| account.throttle.failures);
+            Err(Error::Rejected)
+        }
+    }
+}
+
+fn check_pending(account: &Account, id: &str, now_ms: i64) -> Result<(), Error> {
+    let token = account.tokens.iter().find(|token| token.id == id).ok_or(Error::UnknownToken)?;
+    match token.state {
+        State::Pending { until_ms } if now_ms < until_ms => Ok(()),
+        State::Pending { .. } => {
+            Err(Error::WrongState("the time to confirm this token is over; enrol again".into()))
+        }
+        _ => Err(Error::WrongState("this token is confirmed already".into())),
+    }
+}
+
+fn owner_may_enrol(ruling: &Ruling, method: &str, options: &EnrolOptions) -> Result<(), Error> {
+    if options.active == Some(true) {
+        let text = "only an administrator may enrol a token without its first code";
+        return Err(Error::AccessDenied(text.into()));
+    }
+    if ruling.rule.enrol.iter().any(|offered| offered == method) {
+        Ok(())
+    } else {
+        let text = format!(
+            "policy \"{}\" does not let users enrol {method:?} themselves; ask an administrator",
+            ruling.rule.name
+        );
+        Err(Error::Forbidden(text))
+    }
+}
+
+fn fresh_secret(method: &Method) -> Result<Secret, Error> {
+    let mut bytes = Zeroizing::new(vec![0_u8; usize::from(method.key_size)]);
+    super::fill_random(&mut bytes)?;
+    Secret::new(bytes).map_err(Error::from)
+}
+
+fn provisioning(token: &Token, issuer: &str, user: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+    if let Factor::Totp { t0_ms, period_ms } = token.factor
+        && (t0_ms != 0 || period_ms % 1000 != 0)
+    {
+        let text = "authenticator apps cannot follow a T0 or a step that is not whole seconds";
+        return Err(Error::InvalidArgument(format!("method {:?}: {text}", token.method)));
+    }
+    let uri = uri::provisioning(token, issuer, user)?;
+    Ok(Zeroizing::new(uri.as_bytes().to_vec()))
+}

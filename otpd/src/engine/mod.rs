@@ -1,0 +1,309 @@
+//! One function for each use case: transitions of `otp_core` against the ports. This is the only
+//! room that sees the store, the directories and the sessions together.
+
+mod authenticate;
+mod enrol;
+mod error;
+mod manage;
+mod query;
+mod sessions;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use otp_core::{account::UserName, consume::Rules, policy, window::Windows};
+use otp_ipc::{Context, names::SELF_SERVICE};
+use zeroize::Zeroizing;
+
+pub use error::Error;
+
+use crate::{
+    audit::{Journal, Origin},
+    clock::Clock,
+    config::{Config, Loaded},
+    directory::Directory,
+    store::{self, StoreError, TokenStore, Work},
+};
+use sessions::Sessions;
+
+/// Who calls, on the word of the kernel (direct lane) or the bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Effective user id of the caller's process.
+    pub uid: u32,
+    /// What a session belongs to; unique for the daemon's life.
+    pub connection: Connection,
+}
+
+/// A connection that sessions belong to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Connection {
+    /// The nth connection of the direct lane.
+    Direct(u64),
+    /// A unique name on the system bus.
+    Bus(String),
+}
+
+/// On whose behalf a change is made, once the authorisation table has let it through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// Root, or an administrator whom polkit has confirmed.
+    Administrator,
+    /// The owner, who must prove a credential where one exists.
+    Owner,
+}
+
+/// The ports and the state of the daemon.
+pub struct Engine {
+    store: Arc<dyn TokenStore>,
+    directory: Arc<dyn Directory>,
+    clock: Arc<dyn Clock>,
+    config: RwLock<Arc<Loaded>>,
+    config_path: PathBuf,
+    recovery_key: Arc<Zeroizing<[u8; 32]>>,
+    sessions: Mutex<Sessions>,
+    journal: Journal,
+    issuer: String,
+    facts: Facts,
+    problems: Mutex<BTreeMap<&'static str, String>>,
+    deciding: AtomicUsize,
+}
+
+/// What the daemon found out at its start, for the status.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Where the key came from.
+    pub key: String,
+    /// The host's name: the issuer of tokens where the configuration names none.
+    pub host: String,
+    /// When the daemon started, Unix milliseconds.
+    pub since_ms: i64,
+}
+
+/// What [`Engine::new`] needs.
+pub struct Ports {
+    /// Where accounts live.
+    pub store: Arc<dyn TokenStore>,
+    /// Where users come from.
+    pub directory: Arc<dyn Directory>,
+    /// The only clock.
+    pub clock: Arc<dyn Clock>,
+    /// The key under which recovery codes are digested.
+    pub recovery_key: Zeroizing<[u8; 32]>,
+}
+
+impl Engine {
+    /// An engine over its ports, with the configuration that was read from `config_path`.
+    #[must_use]
+    pub fn new(ports: Ports, loaded: Loaded, config_path: PathBuf, facts: Facts) -> Self {
+        let sessions = Sessions::new(&loaded.config.limits);
+        Self {
+            store: ports.store,
+            directory: ports.directory,
+            clock: ports.clock,
+            config: RwLock::new(Arc::new(loaded)),
+            config_path,
+            recovery_key: Arc::new(ports.recovery_key),
+            sessions: Mutex::new(sessions),
+            journal: Journal::default(),
+            issuer: facts.host.clone(),
+            facts,
+            problems: Mutex::default(),
+            deciding: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits until no decision is under way, at most `patience`, so that whoever has answered a
+    /// prompt learns the outcome before the daemon ends.
+    pub async fn drain(&self, patience: Duration) {
+        let idle = async {
+            while self.deciding.load(Ordering::SeqCst) > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            // The last reply is on its way through a connection's task.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        let _ = tokio::time::timeout(patience, idle).await;
+    }
+
+    /// Runs one transition of `user`'s account; see [`store::decide`].
+    async fn transact<R: Send + 'static>(
+        &self,
+        user: &str,
+        transition: impl FnOnce(&mut Work) -> R + Send + 'static,
+    ) -> Result<R, Error> {
+        let _deciding = Deciding::begin(&self.deciding);
+        self.watch_store(store::decide(&*self.store, user, transition).await)
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Loaded> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the configuration again; a bad one leaves the last good one in force.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfiguration`] with file, line and what is allowed.
+    pub fn reload(&self) -> Result<(), Error> {
+        match Config::load(&self.config_path) {
+            Ok(loaded) => {
+                self.sessions().resize(&loaded.config.limits);
+                *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+                self.set_problem("configuration", None);
+                log::info!("config: reloaded");
+                Ok(())
+            }
+            Err(error) => {
+                let text = error.to_string();
+                log::error!("config: not reloaded, the last good one stays in force: {text}");
+                self.set_problem("configuration", Some(text.clone()));
+                Err(Error::InvalidConfiguration(text))
+            }
+        }
+    }
+
+    /// Records or clears what keeps the daemon from being whole, for `Health` and the status.
+    pub fn set_problem(&self, part: &'static str, problem: Option<String>) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        match problem {
+            Some(text) => problems.insert(part, text),
+            None => problems.remove(part),
+        };
+    }
+
+    /// What keeps the daemon from being whole; empty when all is well.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        problems.iter().map(|(part, text)| format!("{part}: {text}")).collect()
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Remembers whether the store answers, so that the status tells before the next login does.
+    fn watch_store<T>(&self, result: Result<T, StoreError>) -> Result<T, Error> {
+        match &result {
+            Ok(_) => self.set_problem("store", None),
+            Err(error) => {
+                log::error!("store: {error}");
+                self.set_problem("store", Some(error.to_string()));
+            }
+        }
+        result.map_err(Error::from)
+    }
+
+    fn parse_user(user: &str) -> Result<UserName, Error> {
+        UserName::parse(user).map_err(|error| Error::InvalidArgument(format!("user: {error}")))
+    }
+}
+
+/// Counts one decision that is under way, until it is told or its caller is gone.
+struct Deciding<'a>(&'a AtomicUsize);
+
+impl<'a> Deciding<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Deciding<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The rules of one decision, taken from the configuration and the policy that matched.
+struct Ruling {
+    loaded: Arc<Loaded>,
+    rule: policy::Rule,
+    method: Option<String>,
+}
+
+impl Ruling {
+    /// For a login of `user` with `context`.
+    fn for_login(loaded: Arc<Loaded>, user: &str, context: &Context) -> Self {
+        let service = context.service.as_deref().unwrap_or_default();
+        let rule = policy::decide(&loaded.config.rules, &policy::Login { user, service }).clone();
+        Self { loaded, rule, method: context.method.clone() }
+    }
+
+    /// For a change that `user` makes with `otpctl`.
+    fn for_self_service(loaded: Arc<Loaded>, user: &str) -> Self {
+        let login = policy::Login { user, service: SELF_SERVICE };
+        let rule = policy::decide(&loaded.config.rules, &login).clone();
+        Self { loaded, rule, method: None }
+    }
+
+    /// The same for a token that is confirmed or found again: the policy of logins does not matter.
+    fn unrestricted(mut self) -> Self {
+        self.rule.methods.clear();
+        self
+    }
+
+    fn accepts(&self, method: &str) -> bool {
+        let offered = self.rule.methods.is_empty() || self.rule.methods.iter().any(|m| m == method);
+        offered && self.method.as_deref().is_none_or(|only| only == method)
+    }
+
+    /// The windows of a method that this login may use; `None` for any other.
+    fn windows(&self, method: &str) -> Option<Windows> {
+        if self.accepts(method) { self.loaded.config.windows(method) } else { None }
+    }
+
+    /// Runs `decide` with the rules of this decision.
+    fn apply<R>(&self, recovery_key: &[u8; 32], decide: impl FnOnce(&Rules<'_>) -> R) -> R {
+        decide(&Rules {
+            lockout: &self.loaded.config.lockout,
+            windows: &|method| self.windows(method),
+            recovery_key,
+            recovery: self.accepts("recovery"),
+        })
+    }
+}
+
+/// 128 random bits as 32 lower-case hexadecimal digits: the id of a session or of a token.
+fn random_id() -> Result<String, Error> {
+    let mut bytes = [0_u8; 16];
+    fill_random(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Fills the buffer from the kernel's generator.
+fn fill_random(bytes: &mut [u8]) -> Result<(), Error> {
+    getrandom::fill(bytes).map_err(|error| Error::Unavailable(format!("no entropy: {error}")))
+}
+
+/// What the audit record says about where a login comes from.
+fn origin(caller: &Caller, context: &Context, session: &str) -> Origin {
+    Origin {
+        caller: caller.uid,
+        service: context.service.clone(),
+        source: source(context),
+        tty: context.tty.clone(),
+        session: session.get(..8).map(str::to_owned),
+    }
+}
+
+/// The numeric address of the client where sshd gives one, else what PAM_RHOST says, else `local`.
+fn source(context: &Context) -> Option<String> {
+    let from_ssh = context.ssh_connection.as_deref().and_then(|c| c.split(' ').next());
+    let rhost = context.rhost.as_deref().filter(|host| !host.is_empty());
+    Some(from_ssh.filter(|a| !a.is_empty()).or(rhost).unwrap_or("local").to_owned())
+}

@@ -1,0 +1,188 @@
+//! Logins that wait at their prompt. They live in memory only: what they lead to is persisted,
+//! they themselves are not.
+
+use std::collections::HashMap;
+
+use otp_ipc::Context;
+
+use super::{Caller, Connection};
+use crate::config::Limits;
+
+/// One login between its prompt and its answer.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// Who began it; only this connection may answer.
+    pub(super) caller: Caller,
+    /// The user as asked for; not every name is one that a user can have.
+    pub(super) user: String,
+    /// What came along.
+    pub(super) context: Context,
+    /// Whatever is answered, the answer is no: the policy denies, or the name can be nobody's.
+    pub(super) hopeless: bool,
+    /// Monotonic milliseconds after which the answer is too late.
+    pub(super) until_ms: u64,
+}
+
+/// Why no session can be begun.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+/// All sessions, found by their id.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    by_id: HashMap<String, Session>,
+    per_uid: HashMap<u32, usize>,
+    limit: usize,
+    limit_per_uid: usize,
+}
+
+impl Sessions {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let mut sessions =
+            Self { by_id: HashMap::new(), per_uid: HashMap::new(), limit: 0, limit_per_uid: 0 };
+        sessions.resize(limits);
+        sessions
+    }
+
+    pub(super) fn resize(&mut self, limits: &Limits) {
+        self.limit = limits.sessions as usize;
+        self.limit_per_uid = limits.sessions_per_user as usize;
+    }
+
+    /// Adds a session. Root's logins are bounded by the total alone, everybody else also by their
+    /// own number and by half of the total, so that no user can crowd out root's logins.
+    pub(super) fn begin(&mut self, id: String, session: Session, now_ms: u64) -> Result<(), Full> {
+        let uid = session.caller.uid;
+        if !self.admits(uid) {
+            self.expire(now_ms);
+            if !self.admits(uid) {
+                return Err(Full);
+            }
+        }
+        *self.per_uid.entry(uid).or_default() += 1;
+        self.by_id.insert(id, session);
+        Ok(())
+    }
+
+    fn admits(&self, uid: u32) -> bool {
+        if uid == 0 {
+            return self.by_id.len() < self.limit;
+        }
+        let own = self.per_uid.get(&uid).copied().unwrap_or_default();
+        let others = self.by_id.len() - self.per_uid.get(&0).copied().unwrap_or_default();
+        own < self.limit_per_uid && others < self.limit / 2 && self.by_id.len() < self.limit
+    }
+
+    /// Takes the session out, so that it is answered once. `None` where there is none of this id
+    /// for this connection.
+    pub(super) fn take(&mut self, id: &str, connection: &Connection) -> Option<Session> {
+        if self.by_id.get(id).is_none_or(|session| session.caller.connection != *connection) {
+            return None;
+        }
+        let session = self.by_id.remove(id)?;
+        self.forget(session.caller.uid);
+        Some(session)
+    }
+
+    /// Ends every session of a connection that is gone.
+    pub(super) fn leave(&mut self, connection: &Connection) {
+        self.retain(|session| session.caller.connection != *connection);
+    }
+
+    /// Ends the sessions whose time is over.
+    pub(super) fn expire(&mut self, now_ms: u64) {
+        self.retain(|session| now_ms < session.until_ms);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Session) -> bool) {
+        let mut gone = Vec::new();
+        self.by_id.retain(|_, session| {
+            let keep = keep(session);
+            if !keep {
+                gone.push(session.caller.uid);
+            }
+            keep
+        });
+        for uid in gone {
+            self.forget(uid);
+        }
+    }
+
+    fn forget(&mut self, uid: u32) {
+        if let Some(count) = self.per_uid.get_mut(&uid) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_uid.remove(&uid);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(uid: u32, connection: Connection, until_ms: u64) -> Session {
+        Session {
+            caller: Caller { uid, connection },
+            user: "alice".into(),
+            context: Context::default(),
+            hopeless: false,
+            until_ms,
+        }
+    }
+
+    fn table(limit: u32, per_user: u32) -> Sessions {
+        Sessions::new(&Limits {
+            sessions: limit,
+            sessions_per_user: per_user,
+            calls_per_user: 1,
+            prompt_lifetime_ms: 1,
+            connections: 1,
+        })
+    }
+
+    #[test]
+    fn a_session_is_answered_once_and_by_its_own_connection() {
+        let mut table = table(10, 10);
+        let (own, other) = (Connection::Direct(1), Connection::Bus(":1.7".into()));
+        table.begin("a".into(), session(0, own.clone(), 10), 0).unwrap();
+        assert!(table.take("a", &other).is_none());
+        assert!(table.take("b", &own).is_none());
+        assert!(table.take("a", &own).is_some());
+        assert!(table.take("a", &own).is_none());
+        assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn a_user_cannot_crowd_out_root() {
+        let mut table = table(8, 3);
+        let bus = |n: u32| Connection::Bus(format!(":1.{n}"));
+        for n in 0..3 {
+            table.begin(format!("u{n}"), session(1000, bus(n), 10), 0).unwrap();
+        }
+        assert_eq!(table.begin("u3".into(), session(1000, bus(3), 10), 0), Err(Full));
+        table.begin("v0".into(), session(1001, bus(4), 10), 0).unwrap();
+        assert_eq!(table.begin("v1".into(), session(1001, bus(5), 10), 0), Err(Full));
+        for n in 0..4 {
+            table.begin(format!("r{n}"), session(0, Connection::Direct(n), 10), 0).unwrap();
+        }
+        assert_eq!(table.begin("r4".into(), session(0, Connection::Direct(9), 10), 0), Err(Full));
+    }
+
+    #[test]
+    fn room_comes_back_when_a_connection_leaves_or_time_is_over() {
+        let mut table = table(2, 2);
+        table.begin("a".into(), session(0, Connection::Direct(1), 10), 0).unwrap();
+        table.begin("b".into(), session(0, Connection::Direct(2), 20), 0).unwrap();
+        assert_eq!(table.begin("c".into(), session(0, Connection::Direct(3), 20), 9), Err(Full));
+        table.begin("c".into(), session(0, Connection::Direct(3), 20), 10).unwrap();
+        table.leave(&Connection::Direct(2));
+        assert_eq!(table.len(), 1);
+        assert!(table.take("c", &Connection::Direct(3)).is_some());
+    }
+}

@@ -1,0 +1,197 @@
+//! `otpd`: holds the secrets and decides.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use clap::{Parser, Subcommand};
+use otpd::{
+    clock::{Clock, SystemClock},
+    config::{Config, DEFAULT_FILE, Loaded},
+    directory::passwd::Passwd,
+    engine::{Engine, Facts, Ports},
+    journal,
+    keys::Keys,
+    notify, process, service,
+    store::sqlite::{self, Initialised, Options, Owner, SqliteStore},
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
+use zeroize::Zeroizing;
+
+/// The daemon of pam_otp: holds the secrets of one-time passwords and decides who may log in.
+#[derive(Parser)]
+#[command(name = "otpd", version)]
+struct Arguments {
+    /// The configuration; its drop-ins are the *.toml files of the folder FILE without ".toml"
+    /// and with ".d".
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_FILE, global = true)]
+    config: PathBuf,
+    /// Log to stderr as well.
+    #[arg(long, global = true)]
+    stderr: bool,
+    /// Log more. Never logs a code or a secret.
+    #[arg(long, global = true)]
+    debug: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make the key and the store of a new system; changes nothing where both exist
+    Init,
+    /// Read the configuration, say what is wrong with it, change nothing
+    CheckConfig,
+}
+
+/// What ends the daemon; the text says what to do.
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Some(Command::CheckConfig) => check_config(&arguments),
+        Some(Command::Init) => init(&arguments),
+        None => serve(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("daemon: {error}");
+            eprintln!("otpd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this command's answer")]
+fn check_config(arguments: &Arguments) -> Result<(), Failure> {
+    let loaded = Config::load(&arguments.config)?;
+    for warning in &loaded.warnings {
+        println!("warning: {warning}");
+    }
+    println!("ok");
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "this command's answer")]
+fn init(arguments: &Arguments) -> Result<(), Failure> {
+    process::harden()?;
+    let loaded = Config::load(&arguments.config)?;
+    let config = &loaded.config;
+    let account = process::daemon_account(&config.user)?;
+    let owner = Owner { uid: account.uid.as_raw(), gid: account.gid.as_raw() };
+    process::make_folder(&config.store.path, &account)?;
+    let (store, key) = (&config.store.path, &config.key_file);
+    match sqlite::init(store, key, Some(owner), SystemClock.now_ms())? {
+        Initialised::Created => {
+            println!("made the key {} and the store {}", key.display(), store.display());
+            println!("back both up, apart from each other: neither helps without the other");
+        }
+        Initialised::Existing => {
+            println!("nothing to do: {} and {} exist", key.display(), store.display());
+        }
+    }
+    Ok(())
+}
+
+fn serve(arguments: &Arguments) -> Result<(), Failure> {
+    process::harden()?;
+    process::end_on_panic();
+    let level = if arguments.debug { log::LevelFilter::Debug } else { log::LevelFilter::Info };
+    journal::init(arguments.stderr, level)?;
+    let loaded = Config::load(&arguments.config)?;
+    for warning in &loaded.warnings {
+        log::warn!("config: {warning}");
+    }
+    let socket = &loaded.config.bus.login_socket;
+    let listener = match notify::login_listener()? {
+        Some(listener) => listener,
+        None if nix::unistd::geteuid().is_root() => process::bind_login_socket(socket)
+            .map_err(|error| format!("the login socket {}: {error}", socket.display()))?,
+        None => return Err("no login socket was passed; start otpd.socket, or otpd as root".into()),
+    };
+    process::drop_privileges(&process::daemon_account(&loaded.config.user)?)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run(arguments, loaded, listener))
+}
+
+async fn run(
+    arguments: &Arguments,
+    loaded: Loaded,
+    listener: std::os::unix::net::UnixListener,
+) -> Result<(), Failure> {
+    let owner = nix::unistd::geteuid().as_raw();
+    let keys = Keys::load(credentials().as_deref(), &loaded.config.key_file, owner)?;
+    let options = Options { owner, audit_rows: loaded.config.store.audit_rows };
+    let store = Arc::new(SqliteStore::open(&loaded.config.store.path, &keys, options)?);
+    let facts = Facts {
+        key: keys.source().to_owned(),
+        host: process::host_name(),
+        since_ms: SystemClock.now_ms(),
+    };
+    let ports = Ports {
+        store: Arc::<SqliteStore>::clone(&store),
+        directory: Arc::new(Passwd),
+        clock: Arc::new(SystemClock),
+        recovery_key: Zeroizing::new(*keys.recovery()),
+    };
+    drop(keys);
+    let address = loaded.config.bus.address.clone();
+    let engine = Arc::new(Engine::new(ports, loaded, arguments.config.clone(), facts));
+
+    let (tried, bus_tried) = oneshot::channel();
+    let direct = tokio::spawn(service::serve_direct(Arc::clone(&engine), listener));
+    tokio::spawn(service::serve_bus(Arc::clone(&engine), address, tried));
+    bus_tried.await?;
+    notify::ready(&summary(&engine));
+    log::info!("daemon: ready");
+
+    let outcome = tokio::select! {
+        ended = attend(&engine) => ended,
+        served = direct => Err(format!("the login socket is no longer served: {served:?}").into()),
+        () = store.closed() => Err("the store has failed for good; see the log above".into()),
+    };
+    notify::stopping();
+    engine.drain(Duration::from_secs(5)).await;
+    log::info!("daemon: stopped");
+    outcome
+}
+
+/// Signals, the watchdog and the clock of waiting logins, until the daemon is told to end.
+async fn attend(engine: &Arc<Engine>) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut expiry = tokio::time::interval(Duration::from_secs(30));
+    let mut watchdog =
+        tokio::time::interval(notify::watchdog_interval().unwrap_or(Duration::from_secs(3600)));
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                notify::reloading();
+                // A bad configuration is logged and shown by the status; the last good one holds.
+                let _ = engine.reload();
+                notify::ready(&summary(engine));
+            }
+            _ = expiry.tick() => engine.expire_sessions(),
+            _ = watchdog.tick() => notify::alive(),
+        }
+    }
+}
+
+fn summary(engine: &Engine) -> String {
+    match engine.problems().first() {
+        Some(problem) => format!("degraded: {problem}"),
+        None => "ready".to_owned(),
+    }
+}
+
+/// Where the service manager put the credentials; the one variable that names a place.
+#[expect(clippy::disallowed_methods, reason = "set by the service manager, not by a caller")]
+fn credentials() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+}

@@ -1,0 +1,79 @@
+//! `org.pamotp.Otpd1.Authentication`, on both lanes. It never asks polkit: polkit's own stack may
+//! contain `pam_otp`.
+
+use std::sync::Arc;
+
+use otp_ipc::{Context, ErrorKind, Step, limits};
+use zbus::{interface, message::Header};
+use zeroize::Zeroizing;
+
+use super::{
+    caller::Callers,
+    error::{Error, Result},
+    limits::InFlight,
+};
+use crate::engine::Engine;
+
+/// The interface of a login on one lane.
+pub(super) struct Authentication {
+    engine: Arc<Engine>,
+    callers: Callers,
+    calls: InFlight,
+}
+
+impl Authentication {
+    pub(super) fn new(engine: Arc<Engine>, callers: Callers, calls: InFlight) -> Self {
+        Self { engine, callers, calls }
+    }
+
+    fn calls_per_user(&self) -> u32 {
+        self.engine.config().config.limits.calls_per_user
+    }
+}
+
+#[interface(name = "org.pamotp.Otpd1.Authentication")]
+impl Authentication {
+    /// Begins a login.
+    #[zbus(out_args("session", "step"))]
+    async fn begin(
+        &self,
+        user: String,
+        context: Context,
+        #[zbus(connection)] connection: &zbus::Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(String, Step)> {
+        let caller = self.callers.identify(connection, &header).await?;
+        let _permit = self.calls.admit(caller.uid, self.calls_per_user())?;
+        Ok(self.engine.begin(&caller, &user, context).await?)
+    }
+
+    /// Answers the session's prompt.
+    #[zbus(out_args("step"))]
+    async fn respond(
+        &self,
+        session: String,
+        reply: Vec<u8>,
+        #[zbus(connection)] connection: &zbus::Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Step> {
+        let reply = Zeroizing::new(reply);
+        let caller = self.callers.identify(connection, &header).await?;
+        let _permit = self.calls.admit(caller.uid, self.calls_per_user())?;
+        if reply.len() > limits::REPLY {
+            let text = format!("a reply is at most {} bytes long", limits::REPLY);
+            return Err(Error::new(ErrorKind::InvalidArgument, text));
+        }
+        Ok(self.engine.respond(&caller, &session, reply).await?)
+    }
+
+    /// Ends the session without an answer.
+    async fn cancel(
+        &self,
+        session: String,
+        #[zbus(connection)] connection: &zbus::Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        let caller = self.callers.identify(connection, &header).await?;
+        Ok(self.engine.cancel(&caller, &session)?)
+    }
+}

@@ -1,0 +1,303 @@
+//! `org.pamotp.Otpd1.Manager`, on the system bus. Each method: who calls, may they, the use case.
+
+use std::sync::Arc;
+
+use otp_ipc::{
+    AuditFilter, AuditRecord, ChangeOptions, EnrolOptions, ErrorKind, StatusDocument,
+    TokenDocument, TokenFilter, UserDocument, UserFilter, limits, names::INTERFACE_VERSION,
+};
+use zbus::{Connection, interface, message::Header};
+use zeroize::Zeroizing;
+
+use super::{
+    authorize::authorize,
+    caller::Callers,
+    error::{Error, Result},
+    limits::{InFlight, Permit},
+};
+use crate::engine::{Authority, Caller, Engine};
+
+/// The interface of administration.
+pub(super) struct Manager {
+    engine: Arc<Engine>,
+    callers: Callers,
+    calls: InFlight,
+}
+
+/// A call that has passed the table.
+struct Admitted {
+    caller: Caller,
+    authority: Authority,
+    _permit: Permit,
+}
+
+/// A call before the table has been asked.
+struct Call<'a> {
+    connection: &'a Connection,
+    header: &'a Header<'a>,
+    method: &'static str,
+}
+
+impl<'a> Call<'a> {
+    fn new(connection: &'a Connection, header: &'a Header<'a>, method: &'static str) -> Self {
+        Self { connection, header, method }
+    }
+}
+
+impl Manager {
+    pub(super) fn new(engine: Arc<Engine>, calls: InFlight) -> Self {
+        Self { engine, callers: Callers::Bus, calls }
+    }
+
+    /// For a call that concerns everybody.
+    async fn admit(&self, call: &Call<'_>) -> Result<Admitted> {
+        self.admit_for(call, None).await
+    }
+
+    /// For a call that concerns `user`.
+    async fn admit_for(&self, call: &Call<'_>, user: Option<&str>) -> Result<Admitted> {
+        let caller = self.callers.identify(call.connection, call.header).await?;
+        let limit = self.engine.config().config.limits.calls_per_user;
+        let permit = self.calls.admit(caller.uid, limit)?;
+        let (owner, enrolled) = match user {
+            Some(user) if caller.uid != 0 => {
+                (self.engine.uid_of(user).await?, self.engine.enrolled(user).await?)
+            }
+            _ => (None, false),
+        };
+        let authority =
+            authorize(call.connection, call.header, &caller, call.method, owner, enrolled).await?;
+        Ok(Admitted { caller, authority, _permit: permit })
+    }
+
+    /// For a call that concerns a token; returns its owner too.
+    async fn admit_token(&self, call: &Call<'_>, token: &str) -> Result<(Admitted, String)> {
+        check_text("token", token)?;
+        let user = self.engine.owner(token).await?;
+        let admitted = self.admit_for(call, Some(&user)).await?;
+        Ok((admitted, user))
+    }
+}
+
+fn check_text(name: &str, text: &str) -> Result<()> {
+    if text.len() > limits::TEXT {
+        let text = format!("{name} is longer than {} bytes", limits::TEXT);
+        return Err(Error::new(ErrorKind::InvalidArgument, text));
+    }
+    Ok(())
+}
+
+fn check_code(code: Vec<u8>) -> Result<Zeroizing<Vec<u8>>> {
+    let code = Zeroizing::new(code);
+    if code.len() > limits::REPLY {
+        let text = format!("a code is at most {} bytes long", limits::REPLY);
+        return Err(Error::new(ErrorKind::InvalidArgument, text));
+    }
+    Ok(code)
+}
+
+fn check_optional(name: &str, text: Option<&String>) -> Result<()> {
+    text.map_or(Ok(()), |text| check_text(name, text))
+}
+
+#[interface(name = "org.pamotp.Otpd1.Manager")]
+impl Manager {
+    /// Makes a token.
+    #[zbus(out_args("token", "uri"))]
+    async fn enrol(
+        &self,
+        user: String,
+        options: EnrolOptions,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(String, Vec<u8>)> {
+        check_optional("label", options.label.as_ref())?;
+        check_optional("method", options.method.as_ref())?;
+        let call = Call::new(connection, &header, "Enrol");
+        let admitted = self.admit_for(&call, Some(&user)).await?;
+        let (id, uri) =
+            self.engine.enrol(&admitted.caller, admitted.authority, &user, options).await?;
+        Ok((id, uri.to_vec()))
+    }
+
+    /// Makes a pending token active.
+    async fn confirm(
+        &self,
+        token: String,
+        code: Vec<u8>,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        let code = check_code(code)?;
+        let call = Call::new(connection, &header, "Confirm");
+        let (admitted, user) = self.admit_token(&call, &token).await?;
+        Ok(self.engine.confirm(&admitted.caller, &user, &token, code).await?)
+    }
+
+    /// Removes a token.
+    async fn revoke(
+        &self,
+        token: String,
+        options: ChangeOptions,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        let call = Call::new(connection, &header, "Revoke");
+        let (admitted, user) = self.admit_token(&call, &token).await?;
+        let Admitted { caller, authority, .. } = &admitted;
+        Ok(self.engine.revoke(caller, *authority, &user, &token, options).await?)
+    }
+
+    /// Accepts a disabled token again.
+    async fn enable(
+        &self,
+        token: String,
+        #[expect(unused_variables, reason = "part of the contract")] options: ChangeOptions,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        let call = Call::new(connection, &header, "Enable");
+        let (admitted, user) = self.admit_token(&call, &token).await?;
+        Ok(self.engine.enable(&admitted.caller, &user, &token).await?)
+    }
+
+    /// Stops accepting a token.
+    async fn disable(
+        &self,
+        token: String,
+        options: ChangeOptions,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        let call = Call::new(connection, &header, "Disable");
+        let (admitted, user) = self.admit_token(&call, &token).await?;
+        let Admitted { caller, authority, .. } = &admitted;
+        Ok(self.engine.disable(caller, *authority, &user, &token, options).await?)
+    }
+
+    /// Finds a token's counter or step again.
+    async fn resync(
+        &self,
+        token: String,
+        first: Vec<u8>,
+        second: Vec<u8>,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        let codes = [check_code(first)?, check_code(second)?];
+        let call = Call::new(connection, &header, "Resync");
+        let (admitted, user) = self.admit_token(&call, &token).await?;
+        Ok(self.engine.resync(&admitted.caller, &user, &token, codes).await?)
+    }
+
+    /// Replaces the user's recovery codes.
+    #[zbus(out_args("codes"))]
+    async fn issue_recovery_codes(
+        &self,
+        user: String,
+        options: ChangeOptions,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<Vec<u8>>> {
+        let call = Call::new(connection, &header, "IssueRecoveryCodes");
+        let Admitted { caller, authority, _permit } = self.admit_for(&call, Some(&user)).await?;
+        let codes = self.engine.issue_recovery_codes(&caller, authority, &user, options).await?;
+        Ok(codes.iter().map(|code| code.to_vec()).collect())
+    }
+
+    /// Ends a lock.
+    async fn unlock(
+        &self,
+        user: String,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        let admitted = self.admit(&Call::new(connection, &header, "Unlock")).await?;
+        Ok(self.engine.unlock(&admitted.caller, &user).await?)
+    }
+
+    /// Removes all that the store has of the user.
+    async fn reset(
+        &self,
+        user: String,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        let admitted = self.admit(&Call::new(connection, &header, "Reset")).await?;
+        Ok(self.engine.reset(&admitted.caller, &user).await?)
+    }
+
+    /// Tokens that match.
+    #[zbus(out_args("items", "total"))]
+    async fn list_tokens(
+        &self,
+        filter: TokenFilter,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(Vec<TokenDocument>, u64)> {
+        let call = Call::new(connection, &header, "ListTokens");
+        let _admitted = self.admit_for(&call, filter.user.as_deref()).await?;
+        Ok(self.engine.tokens(filter).await?)
+    }
+
+    /// Users that match.
+    #[zbus(out_args("items", "total"))]
+    async fn list_users(
+        &self,
+        filter: UserFilter,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(Vec<UserDocument>, u64)> {
+        let _admitted = self.admit(&Call::new(connection, &header, "ListUsers")).await?;
+        check_optional("search", filter.search.as_ref())?;
+        Ok(self.engine.users(filter).await?)
+    }
+
+    /// Records of decisions.
+    #[zbus(out_args("records"))]
+    async fn audit(
+        &self,
+        filter: AuditFilter,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<AuditRecord>> {
+        let _admitted = self.admit(&Call::new(connection, &header, "Audit")).await?;
+        Ok(self.engine.audit(filter).await?)
+    }
+
+    /// How the daemon is.
+    #[zbus(out_args("status"))]
+    async fn status(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<StatusDocument> {
+        let _admitted = self.admit(&Call::new(connection, &header, "Status")).await?;
+        Ok(self.engine.status().await?)
+    }
+
+    /// Reads the configuration again.
+    async fn reload(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        let _admitted = self.admit(&Call::new(connection, &header, "Reload")).await?;
+        Ok(self.engine.reload()?)
+    }
+
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn version(&self) -> &str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn interface_version(&self) -> u32 {
+        INTERFACE_VERSION
+    }
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn health(&self) -> &str {
+        self.engine.health()
+    }
+}

@@ -1,0 +1,28 @@
+//! A private machine for each end-to-end test, and the programs that run on it.
+//!
+//! [`World::run`] gives the test a thread of its own in a private mount namespace: own `/etc`
+//! (accounts, PAM stacks, sudoers), `/run`, `/var/lib`, `/home`, `/dev` with a log sink. On it run
+//! the real dbus-daemon or dbus-broker, otpd, sshd, sudo, su and a PAM host on the real libpam.
+//! Every path is the compiled-in one. Nothing outside the namespace changes and nothing stays.
+
+pub mod bus;
+pub mod code;
+pub mod golden;
+mod log;
+mod namespace;
+pub mod otpd;
+pub mod pam;
+pub mod process;
+pub mod protocol;
+pub mod settings;
+pub mod sshd;
+pub mod terminal;
+mod world;
+
+pub use bus::{Bus, BusKind};
+pub use code::Token;
+pub use log::Log;
+pub use namespace::{ALICE, BOB, MODULE, NOBODY, PANIC_MODULE, PASSWORD, PROGRAMS, crowd};
+pub use otpd::Otpd;
+pub use pam::{Host, Login, Outcome};
+pub use world::World;

@@ -1,0 +1,53 @@
+//! What the person who runs the tests chooses, and where the programs under test are.
+
+use std::{env, path::PathBuf};
+
+/// Whether a variable is set to something other than nothing and `0`.
+fn chosen(name: &str) -> bool {
+    env::var(name).is_ok_and(|value| !value.is_empty() && value != "0")
+}
+
+/// `quick` rounds, or `full` ones where `E2E_SOAK` is set.
+pub fn rounds(quick: usize, full: usize) -> usize {
+    if chosen("E2E_SOAK") { full } else { quick }
+}
+
+/// Whether golden files are written instead of compared (`E2E_BLESS`).
+pub fn bless() -> bool {
+    chosen("E2E_BLESS")
+}
+
+/// Whether a test that cannot run fails (`CI`).
+pub fn strict() -> bool {
+    chosen("CI")
+}
+
+/// The folder that Cargo builds into, from the place of the running test.
+fn target() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    test.ancestors().nth(3).expect("target/PROFILE/deps/TEST").to_owned()
+}
+
+/// The program of this package that runs logins on libpam.
+pub fn pam_host() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").join("pam-host")
+}
+
+/// A file under test: from the folder `E2E_BIN`, else from `target/e2e` (programs) and
+/// `target/release` (the module, which is built alone).
+pub fn under_test(name: &str) -> PathBuf {
+    if let Some(folder) = env::var_os("E2E_BIN") {
+        return PathBuf::from(folder).join(name);
+    }
+    match name {
+        "pam_otp.so" => target().join("release/libpam_otp.so"),
+        "pam_otp_panic.so" => target().join("test-panic/release/libpam_otp.so"),
+        program => target().join("e2e").join(program),
+    }
+}
+
+/// The top folder of the sources.
+pub fn sources() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}

@@ -1,0 +1,18 @@
+//! The end-to-end suites. Everything runs on machines of `harness`.
+
+mod capacity;
+mod configuration;
+mod contract;
+mod crash;
+mod doors;
+mod environment;
+mod input;
+mod leaks;
+mod machine;
+mod manager;
+mod module;
+mod persistence;
+mod races;
+mod self_service;
+mod tokens;
+mod unprivileged;
