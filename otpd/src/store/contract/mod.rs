@@ -1,0 +1,360 @@
+//! The suite that every store passes: `contract_suite!` makes one test of each case.
+
+mod lists;
+mod model;
+mod tampering;
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use otp_core::{
+    account::Account,
+    recovery::Digest,
+    secret::Secret,
+    throttle::Throttle,
+    token::{Algorithm, Factor, Standing, State, Token},
+};
+use zeroize::Zeroizing;
+
+use super::{
+    AuditEvent, AuditQuery, Enrolment, StoreError, TokenQuery, TokenStore, UserQuery, Work, decide,
+};
+
+/// A store that can be closed, changed behind its back and opened again.
+pub(crate) trait Backend {
+    /// Opens the store. Whatever was opened before has been dropped.
+    fn open(&self) -> Result<Arc<dyn TokenStore>, StoreError>;
+    /// Changes the closed store as someone with write access to its rows, but without its key.
+    fn tamper(&self, change: &Tamper);
+}
+
+/// What an attacker does to the rows.
+#[derive(Debug)]
+pub(crate) enum Tamper {
+    Failures { user: &'static str, failures: u32 },
+    Unlock { user: &'static str },
+    Next { token: &'static str, next: u64 },
+    Digits { token: &'static str, digits: u8 },
+    Activate { token: &'static str },
+    DeleteToken { token: &'static str },
+    GiveToken { token: &'static str, to: &'static str },
+    SwapSecrets { one: &'static str, other: &'static str },
+    DeleteRecovery { user: &'static str },
+    DeleteAccount { user: &'static str },
+    RenameAccount { user: &'static str, to: &'static str },
+}
+
+/// Makes an empty store.
+pub(crate) type New<'a> = &'a dyn Fn() -> Box<dyn Backend>;
+
+/// One test for each case, on backends that the function `$new` makes.
+macro_rules! contract_suite {
+    ($new:expr) => {
+        contract_suite!($new; round_trip, none_creates_and_removes, audit_with_the_change,
+            a_panic_leaves_nothing, state_survives, one_user_is_serialised, many_users_at_once,
+            token_lists, user_lists, usable_is_active, audit_lists, owners, enrolments,
+            tampering_is_refused, accounts_that_come_or_go_are_noticed, equals_a_model);
+    };
+    ($new:expr; $($case:ident),+) => {
+        $(#[test]
+        fn $case() {
+            crate::store::contract::$case(&$new);
+        })+
+    };
+}
+pub(crate) use self::{
+    lists::{audit_lists, enrolments, owners, token_lists, usable_is_active, user_lists},
+    model::equals_a_model,
+    tampering::{accounts_that_come_or_go_are_noticed, tampering_is_refused},
+};
+pub(crate) use contract_suite;
+
+/// Runs a future to its end.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// A token of no particular kind.
+pub(crate) fn token(id: &str) -> Token {
+    Token {
+        id: id.into(),
+        label: format!("label of {id}"),
+        method: "totp".into(),
+        factor: Factor::Totp { t0_ms: 0, period_ms: 30_000 },
+        algorithm: Algorithm::Sha1,
+        digits: 6,
+        secret: secret(id.bytes().next().unwrap_or(0), 20),
+        state: State::Active,
+        next: 0,
+        created_ms: 1_700_000_000_000,
+        last_used_ms: None,
+        expires_ms: None,
+    }
+}
+
+fn secret(byte: u8, length: usize) -> Secret {
+    Secret::new(Zeroizing::new(vec![byte; length])).unwrap()
+}
+
+/// Tokens and an account in which every field has been given an extreme or unusual value.
+fn full() -> Account {
+    let unusual = "ключ 🔑 'quote' \"double\" %_\\";
+    Account {
+        uid: Some(u32::MAX),
+        throttle: Throttle { failures: u32::MAX, locked_until_ms: Some(i64::MIN) },
+        tokens: vec![
+            Token {
+                label: unusual.into(),
+                method: String::new(),
+                factor: Factor::Totp { t0_ms: i64::MIN, period_ms: u64::MAX },
+                algorithm: Algorithm::Sha512,
+                digits: 8,
+                secret: secret(0, otp_core::secret::LONGEST),
+                state: State::Disabled { until_ms: Some(i64::MAX), reason: unusual.into() },
+                next: u64::MAX,
+                created_ms: i64::MIN,
+                last_used_ms: Some(i64::MAX),
+                expires_ms: Some(-1),
+                ..token("full-2")
+            },
+            Token {
+                factor: Factor::Hotp,
+                algorithm: Algorithm::Sha256,
+                digits: 4,
+                secret: secret(255, otp_core::secret::SHORTEST),
+                state: State::Pending { until_ms: 5 },
+                ..token("full-1")
+            },
+            Token {
+                state: State::Disabled { until_ms: None, reason: String::new() },
+                ..token("full-3")
+            },
+            token("full-0"),
+        ],
+        recovery: vec![Digest([0xff; 32]), Digest([0; 32]), Digest([7; 32])],
+        last_success_ms: Some(0),
+    }
+}
+
+fn event(user: &str, detail: impl ToString) -> AuditEvent {
+    AuditEvent {
+        time_ms: 1,
+        event: "login".into(),
+        result: "ok".into(),
+        user: user.into(),
+        detail: Some(detail.to_string()),
+        ..AuditEvent::default()
+    }
+}
+
+fn put(store: &dyn TokenStore, user: &str, account: Account) {
+    wait(decide(store, user, move |work| work.account = Some(account))).unwrap();
+}
+
+/// Asserts that the store has exactly this account.
+fn expect(store: &dyn TokenStore, user: &str, account: Option<Account>) {
+    let name = user.to_owned();
+    wait(decide(store, user, move |work| assert_eq!(work.account, account, "{name}"))).unwrap();
+}
+
+fn change(store: &dyn TokenStore, user: &str, f: impl FnOnce(&mut Account) + Send + 'static) {
+    wait(decide(store, user, |work| f(work.account.as_mut().unwrap()))).unwrap();
+}
+
+fn details(store: &dyn TokenStore, query: AuditQuery) -> Vec<String> {
+    let records = wait(store.audit(query)).unwrap();
+    assert!(records.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    records.into_iter().map(|(_, event)| event.detail.unwrap()).collect()
+}
+
+pub(crate) fn round_trip(new: New<'_>) {
+    let backend = new();
+    let store = backend.open().unwrap();
+    put(&*store, "alice", full());
+    expect(&*store, "alice", Some(full()));
+    // Each change of one field alone is written: update, not only insert.
+    let changes: &[fn(&mut Account)] = &[
+        |account| account.uid = None,
+        |account| account.throttle.failures = 0,
+        |account| account.throttle.locked_until_ms = None,
+        |account| account.last_success_ms = None,
+        |account| account.tokens[0].label = "new".into(),
+        |account| account.tokens[0].method = "hotp".into(),
+        |account| account.tokens[0].factor = Factor::Hotp,
+        |account| account.tokens[1].factor = Factor::Totp { t0_ms: 1, period_ms: 2 },
+        |account| account.tokens[0].algorithm = Algorithm::Sha1,
+        |account| account.tokens[0].digits = 7,
+        |account| account.tokens[0].secret = secret(9, 30),
+        |account| account.tokens[0].state = State::Active,
+        |account| account.tokens[1].state = State::Pending { until_ms: 6 },
+        |account| account.tokens[0].next = 1 << 63,
+        |account| account.tokens[0].created_ms = 0,
+        |account| account.tokens[0].last_used_ms = None,
+        |account| account.tokens[0].expires_ms = None,
+        |account| account.tokens.swap(0, 3),
+        |account| account.tokens.push(token("another")),
+        |account| drop(account.tokens.remove(1)),
+        |account| account.recovery.retain(|digest| digest.0 != [0xff; 32]),
+        |account| account.recovery.push(Digest([1; 32])),
+        |account| account.recovery.clear(),
+        |account| account.tokens.clear(),
+    ];
+    let mut model = full();
+    for (number, apply) in changes.iter().enumerate() {
+        apply(&mut model);
+        let apply = *apply;
+        change(&*store, "alice", apply);
+        let mut expected = full();
+        changes[..=number].iter().for_each(|apply| apply(&mut expected));
+        assert_eq!(model, expected);
+        expect(&*store, "alice", Some(expected));
+    }
+    expect(&*store, "Alice", None);
+    expect(&*store, "alice ", None);
+}
+
+pub(crate) fn none_creates_and_removes(new: New<'_>) {
+    let backend = new();
+    let store = backend.open().unwrap();
+    expect(&*store, "alice", None);
+    put(&*store, "alice", Account::default());
+    expect(&*store, "alice", Some(Account::default()));
+    put(&*store, "alice", full());
+    wait(decide(&*store, "alice", |work| work.account = None)).unwrap();
+    expect(&*store, "alice", None);
+    assert_eq!(wait(store.tokens(TokenQuery { limit: 9, ..TokenQuery::default() })).unwrap().1, 0);
+    assert_eq!(wait(store.status(0)).unwrap().users, 0);
+    put(&*store, "alice", full());
+    expect(&*store, "alice", Some(full()));
+}
+
+pub(crate) fn audit_with_the_change(new: New<'_>) {
+    let backend = new();
+    let complete = AuditEvent {
+        time_ms: i64::MIN,
+        event: "e".into(),
+        result: "r".into(),
+        user: "u".into(),
+        service: Some("sshd".into()),
+        source: Some("192.0.2.1".into()),
+        tty: Some("ssh".into()),
+        method: Some("totp".into()),
+        token: Some("t".into()),
+        failures: Some(u32::MAX),
+        session: Some("s".into()),
+        caller: Some(u32::MAX),
+        detail: Some("d".into()),
+    };
+    let (minimal, expected) = (AuditEvent::default(), complete.clone());
+    let store = backend.open().unwrap();
+    wait(decide(&*store, "alice", move |work| {
+        work.account = Some(full());
+        work.audit.extend([complete, minimal]);
+    }))
+    .unwrap();
+    // An audit record without a change of the account is kept as well.
+    wait(decide(&*store, "nobody", |work| work.audit.push(event("nobody", "x")))).unwrap();
+    let read = wait(store.audit(AuditQuery { limit: 10, ..AuditQuery::default() })).unwrap();
+    let events: Vec<_> = read.into_iter().map(|(_, event)| event).collect();
+    assert_eq!(events, [expected, AuditEvent::default(), event("nobody", "x")]);
+    expect(&*store, "nobody", None);
+    // A token's id is unique over all users: the second user's change and its record are void.
+    let taken = decide(&*store, "bob", |work| {
+        work.account = Some(full());
+        work.audit.push(event("bob", "never"));
+    });
+    assert!(wait(taken).is_err());
+    expect(&*store, "bob", None);
+    let all = AuditQuery { limit: 10, ..AuditQuery::default() };
+    assert_eq!(wait(store.audit(all)).unwrap().len(), 3);
+    assert_eq!(wait(store.status(0)).unwrap().users, 1);
+}
+
+pub(crate) fn a_panic_leaves_nothing(new: New<'_>) {
+    let backend = new();
+    let store = backend.open().unwrap();
+    put(&*store, "alice", full());
+    let broken = wait(decide(&*store, "alice", |work: &mut Work| {
+        work.account.as_mut().unwrap().tokens.clear();
+        work.audit.push(event("alice", "never"));
+        panic!("on purpose");
+    }));
+    assert!(matches!(broken, Err(StoreError::Unavailable(_))));
+    // Afterwards the store is closed for good, or it goes on: never half a change.
+    let later = catch_unwind(AssertUnwindSafe(|| expect(&*store, "alice", Some(full()))));
+    if later.is_err() {
+        assert!(wait(decide(&*store, "alice", |_| ())).is_err());
+    }
+    drop(store);
+    let store = backend.open().unwrap();
+    expect(&*store, "alice", Some(full()));
+    assert!(details(&*store, AuditQuery { limit: 9, ..AuditQuery::default() }).is_empty());
+}
+
+pub(crate) fn state_survives(new: New<'_>) {
+    let backend = new();
+    let store = backend.open().unwrap();
+    put(&*store, "alice", full());
+    change(&*store, "alice", |account| {
+        account.throttle = Throttle { failures: 7, locked_until_ms: Some(99) };
+        account.tokens[3].next = 57;
+        account.last_success_ms = Some(3);
+    });
+    drop(store);
+    let store = backend.open().unwrap();
+    let mut expected = full();
+    expected.throttle = Throttle { failures: 7, locked_until_ms: Some(99) };
+    expected.tokens[3].next = 57;
+    expected.last_success_ms = Some(3);
+    expect(&*store, "alice", Some(expected));
+}
+
+pub(crate) fn one_user_is_serialised(new: New<'_>) {
+    let backend = new();
+    let store = backend.open().unwrap();
+    put(&*store, "alice", Account { tokens: vec![token("t")], ..Account::default() });
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    change(&*store, "alice", |account| {
+                        account.tokens[0].next += 1;
+                        account.throttle.failures += 1;
+                    });
+                }
+            });
+        }
+    });
+    let throttle = Throttle { failures: 400, locked_until_ms: None };
+    let tokens = vec![Token { next: 400, ..token("t") }];
+    expect(&*store, "alice", Some(Account { throttle, tokens, ..Account::default() }));
+}
+
+pub(crate) fn many_users_at_once(new: New<'_>) {
+    let backend = new();
+    let store = backend.open().unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..16 {
+            let store = &store;
+            scope.spawn(move || {
+                for number in 0..10 {
+                    let user = format!("user-{thread}-{number}");
+                    let tokens = vec![token(&user)];
+                    put(&**store, &user, Account { tokens, ..Account::default() });
+                    change(&**store, &user, |account| account.tokens[0].next = 9);
+                }
+            });
+        }
+    });
+    assert_eq!(wait(store.status(0)).unwrap().users, 160);
+    drop(store);
+    let store = backend.open().unwrap();
+    for (thread, number) in (0..16).flat_map(|thread| (0..10).map(move |number| (thread, number))) {
+        let user = format!("user-{thread}-{number}");
+        let tokens = vec![Token { next: 9, ..token(&user) }];
+        expect(&*store, &user, Some(Account { tokens, ..Account::default() }));
+    }
+}

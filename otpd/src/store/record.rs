@@ -1,0 +1,266 @@
+//! An account as it is stored: secrets sealed, everything authenticated.
+//!
+//! A record's MAC is over all that the store knows of a user: the account, its tokens with their
+//! sealed secrets and watermarks, its recovery digests. So no part of it can be changed, swapped,
+//! lowered or left out without the whole record being refused.
+
+use hmac::{Hmac, KeyInit, Mac};
+use otp_core::{
+    account::Account,
+    recovery::Digest,
+    throttle::Throttle,
+    token::{Algorithm, Factor, State, Token},
+};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::{
+    Enrolment, StoreError,
+    canonical::Canonical,
+    seal::{self, Binding, Sealer},
+};
+use crate::keys::{self, Keys};
+
+/// A MAC, or another keyed digest.
+pub(super) type Tag = [u8; 32];
+
+/// An account with its secrets sealed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AccountRecord {
+    pub(super) uid: Option<u32>,
+    pub(super) throttle: Throttle,
+    pub(super) last_success_ms: Option<i64>,
+    pub(super) tokens: Vec<TokenRecord>,
+    pub(super) recovery: Vec<Digest>,
+}
+
+/// A token with its secret sealed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TokenRecord {
+    pub(super) id: String,
+    pub(super) label: String,
+    pub(super) method: String,
+    pub(super) factor: Factor,
+    pub(super) algorithm: Algorithm,
+    pub(super) digits: u8,
+    pub(super) key_version: u32,
+    pub(super) secret: Vec<u8>,
+    pub(super) state: State,
+    pub(super) next: u64,
+    pub(super) created_ms: i64,
+    pub(super) last_used_ms: Option<i64>,
+    pub(super) expires_ms: Option<i64>,
+}
+
+/// Seals and authenticates the records of one store.
+pub(super) struct Vault {
+    sealer: Sealer,
+    mac: Hmac<Sha256>,
+    store: [u8; 16],
+}
+
+impl Vault {
+    pub(super) fn new(keys: &Keys, store: [u8; 16]) -> Self {
+        // RFC 2104: a key shorter than a block is padded with zeros.
+        let mut block = Zeroizing::new([0; 64]);
+        block.iter_mut().zip(keys.record()).for_each(|(padded, byte)| *padded = *byte);
+        let mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
+        Self { sealer: Sealer::new(keys.seal(), store), mac, store }
+    }
+
+    /// The keyed digest of the fields, for one purpose (`domain`) in this store.
+    pub(super) fn tag(&self, domain: &str, fields: impl FnOnce(Canonical) -> Canonical) -> Tag {
+        self.authenticator(domain, fields).finalize().into_bytes().into()
+    }
+
+    /// Whether `tag` is the keyed digest of the fields, in constant time.
+    pub(super) fn holds(
+        &self,
+        tag: &[u8],
+        domain: &str,
+        fields: impl FnOnce(Canonical) -> Canonical,
+    ) -> bool {
+        self.authenticator(domain, fields).verify_slice(tag).is_ok()
+    }
+
+    fn authenticator(
+        &self,
+        domain: &str,
+        fields: impl FnOnce(Canonical) -> Canonical,
+    ) -> Hmac<Sha256> {
+        let bytes = fields(Canonical::new(domain).bytes(&self.store)).finish();
+        self.mac.clone().chain_update(bytes)
+    }
+
+    /// The MAC of `user`'s record.
+    pub(super) fn record_mac(&self, user: &str, record: &AccountRecord) -> Tag {
+        self.tag(RECORD, |fields| record.encode(user, fields))
+    }
+
+    /// # Errors
+    /// [`StoreError::Integrity`] when `mac` is not the MAC of `user`'s record.
+    pub(super) fn verify(
+        &self,
+        user: &str,
+        record: &AccountRecord,
+        mac: &[u8],
+    ) -> Result<(), StoreError> {
+        if self.holds(mac, RECORD, |fields| record.encode(user, fields)) {
+            Ok(())
+        } else {
+            Err(StoreError::Integrity(user.to_owned()))
+        }
+    }
+
+    /// The account, with its secrets.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] when a secret does not open.
+    pub(super) fn unseal(&self, user: &str, record: &AccountRecord) -> Result<Account, StoreError> {
+        let tokens = record.tokens.iter().map(|stored| {
+            let secret = self.sealer.open(&stored.binding(user), &stored.secret)?;
+            Some(Token {
+                id: stored.id.clone(),
+                label: stored.label.clone(),
+                method: stored.method.clone(),
+                factor: stored.factor,
+                algorithm: stored.algorithm,
+                digits: stored.digits,
+                secret,
+                state: stored.state.clone(),
+                next: stored.next,
+                created_ms: stored.created_ms,
+                last_used_ms: stored.last_used_ms,
+                expires_ms: stored.expires_ms,
+            })
+        });
+        Ok(Account {
+            uid: record.uid,
+            throttle: record.throttle,
+            tokens: tokens
+                .collect::<Option<_>>()
+                .ok_or_else(|| StoreError::Integrity(user.to_owned()))?,
+            recovery: record.recovery.clone(),
+            last_success_ms: record.last_success_ms,
+        })
+    }
+
+    /// The record of an account. A secret that `before` has sealed for the same token with the
+    /// same parameters keeps its sealed bytes, so that an unchanged token is an unchanged row.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the kernel has no random bytes.
+    pub(super) fn seal(
+        &self,
+        user: &str,
+        account: &Account,
+        before: Option<&AccountRecord>,
+    ) -> Result<AccountRecord, StoreError> {
+        let stored = before.map_or(&[][..], |record| &record.tokens);
+        let tokens = account.tokens.iter().map(|token| {
+            let mut record = TokenRecord::unsealed(token);
+            let sealed = stored.iter().find(|stored| {
+                stored.id == token.id
+                    && stored.key_version == record.key_version
+                    && self
+                        .sealer
+                        .open(&record.binding(user), &stored.secret)
+                        .is_some_and(|secret| secret == token.secret)
+            });
+            record.secret = match sealed {
+                Some(stored) => stored.secret.clone(),
+                None => self
+                    .sealer
+                    .seal(&record.binding(user), &token.secret)
+                    .map_err(StoreError::Unavailable)?,
+            };
+            Ok(record)
+        });
+        Ok(AccountRecord {
+            uid: account.uid,
+            throttle: account.throttle,
+            last_success_ms: account.last_success_ms,
+            tokens: tokens.collect::<Result<_, StoreError>>()?,
+            recovery: account.recovery.clone(),
+        })
+    }
+}
+
+const RECORD: &str = "otpd/v1/account";
+
+impl AccountRecord {
+    /// What a login needs to know first; only of a verified record.
+    pub(super) fn enrolment(&self) -> Enrolment {
+        let pending = |token: &TokenRecord| matches!(token.state, State::Pending { .. });
+        let active = |token: &&TokenRecord| token.state == State::Active;
+        Enrolment {
+            enrolled: !self.tokens.iter().all(pending),
+            uid: self.uid,
+            digits: self.tokens.iter().find(active).map(|token| token.digits),
+        }
+    }
+
+    fn encode(&self, user: &str, fields: Canonical) -> Canonical {
+        let fields = fields
+            .text(user)
+            .optional(self.uid.map(i64::from))
+            .number(self.throttle.failures.into())
+            .optional(self.throttle.locked_until_ms)
+            .optional(self.last_success_ms)
+            .number(self.tokens.len() as i64);
+        let fields = self.tokens.iter().fold(fields, |fields, token| token.encode(fields));
+        self.recovery.iter().fold(fields, |fields, digest| fields.bytes(&digest.0))
+    }
+}
+
+impl TokenRecord {
+    fn unsealed(token: &Token) -> Self {
+        Self {
+            id: token.id.clone(),
+            label: token.label.clone(),
+            method: token.method.clone(),
+            factor: token.factor,
+            algorithm: token.algorithm,
+            digits: token.digits,
+            key_version: keys::VERSION,
+            secret: Vec::new(),
+            state: token.state.clone(),
+            next: token.next,
+            created_ms: token.created_ms,
+            last_used_ms: token.last_used_ms,
+            expires_ms: token.expires_ms,
+        }
+    }
+
+    fn binding<'a>(&'a self, user: &'a str) -> Binding<'a> {
+        Binding {
+            user,
+            token: &self.id,
+            key_version: self.key_version,
+            factor: self.factor,
+            algorithm: self.algorithm,
+            digits: self.digits,
+        }
+    }
+
+    fn encode(&self, fields: Canonical) -> Canonical {
+        let fields = fields.text(&self.id).text(&self.label).text(&self.method);
+        let fields = seal::factor(fields, self.factor)
+            .text(seal::algorithm(self.algorithm))
+            .number(self.digits.into())
+            .number(self.key_version.into())
+            .bytes(&self.secret);
+        let fields = match &self.state {
+            State::Pending { until_ms } => fields.text("pending").number(*until_ms).text(""),
+            State::Active => fields.text("active").optional(None).text(""),
+            State::Disabled { until_ms, reason } => {
+                fields.text("disabled").optional(*until_ms).text(reason)
+            }
+        };
+        fields
+            .number(self.next.cast_signed())
+            .number(self.created_ms)
+            .optional(self.last_used_ms)
+            .optional(self.expires_ms)
+    }
+}

@@ -1,0 +1,291 @@
+//! One connection to the file, with what is needed to believe what it says.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig,
+    params,
+};
+
+use super::{rows, schema, setup};
+use crate::{
+    keys::Keys,
+    store::{
+        Enrolment, StoreError, Transition, Work,
+        canonical::Canonical,
+        record::{AccountRecord, Tag, Vault},
+    },
+};
+
+/// How long another process may hold the file before a transaction gives up.
+const BUSY: Duration = Duration::from_secs(2);
+/// Prepared statements kept by a connection: more than there are.
+const STATEMENTS: usize = 64;
+
+/// A connection and the vault of its store.
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    vault: Arc<Vault>,
+}
+
+/// The row of the table meta that is authenticated.
+struct Meta {
+    store: [u8; 16],
+    created_ms: i64,
+    key_check: Vec<u8>,
+    accounts: i64,
+    names: Tag,
+    mac: Vec<u8>,
+}
+
+impl Database {
+    /// The connection that writes: brings the schema up to date, then verifies the key, the meta
+    /// row and that exactly the accounts are there that were last committed.
+    ///
+    /// # Errors
+    /// [`StoreError::Setup`] for a store that is not as it was left or a key that is not its own.
+    pub(super) fn open(path: &Path, keys: &Keys) -> Result<Self, StoreError> {
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        if connection.is_readonly("main")? {
+            return Err(setup("the file or its file system is read-only; mount it writable"));
+        }
+        schema::upgrade(&connection)?;
+        let database = Self::unlock(connection, keys)?;
+        database.verify_accounts()?;
+        Ok(database)
+    }
+
+    /// A connection that reads, after `open` has verified the store.
+    ///
+    /// # Errors
+    /// As the file's.
+    pub(super) fn reader(&self, path: &Path) -> Result<Self, StoreError> {
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        Ok(Self { connection, vault: Arc::clone(&self.vault) })
+    }
+
+    /// Verifies without changing anything that the store is one of ours and `keys` are its keys.
+    ///
+    /// # Errors
+    /// [`StoreError::Setup`] when they are not.
+    pub(super) fn probe(path: &Path, keys: &Keys) -> Result<(), StoreError> {
+        Self::unlock(connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?, keys).map(drop)
+    }
+
+    /// Fills an empty file with the schema and the meta row of a new store.
+    ///
+    /// # Errors
+    /// As the file's.
+    pub(super) fn create(path: &Path, keys: &Keys, now_ms: i64) -> Result<(), StoreError> {
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        schema::create(&connection)?;
+        let mut store = [0; 16];
+        getrandom::fill(&mut store).map_err(|error| setup(format!("no random bytes: {error}")))?;
+        let vault = Vault::new(keys, store);
+        let meta = Meta {
+            store,
+            created_ms: now_ms,
+            key_check: vault.tag(KEY_CHECK, |fields| fields).into(),
+            accounts: 0,
+            names: Tag::default(),
+            mac: Vec::new(),
+        };
+        connection.execute(
+            "INSERT INTO meta (id, store, created_ms, checked_ms, key_check, accounts, names, mac) \
+             VALUES (1, ?1, ?2, ?2, ?3, 0, ?4, ?5)",
+            params![
+                meta.store,
+                meta.created_ms,
+                meta.key_check,
+                meta.names,
+                vault.tag(META, |fields| meta.encode(fields)),
+            ],
+        )?;
+        connection.close().map_err(|(_, error)| error.into())
+    }
+
+    fn unlock(connection: Connection, keys: &Keys) -> Result<Self, StoreError> {
+        let meta = Meta::load(&connection)?;
+        let vault = Vault::new(keys, meta.store);
+        if !vault.holds(&meta.key_check, KEY_CHECK, |fields| fields) {
+            return Err(setup(format!(
+                "{} is not the key of this store: restore the key and the store that belong \
+                 together",
+                keys.source()
+            )));
+        }
+        meta.verify(&vault)?;
+        Ok(Self { connection, vault: Arc::new(vault) })
+    }
+
+    /// Reads, changes and writes `user`'s account within the transaction in progress.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] when the record is not as it was written, or as the file's.
+    pub(super) fn transact(&self, user: &str, transition: Transition) -> Result<(), StoreError> {
+        let before = self.record(user)?;
+        let account = before.as_ref().map(|record| self.vault.unseal(user, record)).transpose()?;
+        let mut work = Work { account, audit: Vec::new() };
+        transition(&mut work);
+        let after = work
+            .account
+            .as_ref()
+            .map(|account| self.vault.seal(user, account, before.as_ref()))
+            .transpose()?;
+        if before != after {
+            let tagged = after.as_ref().map(|record| (record, self.vault.record_mac(user, record)));
+            rows::save(&self.connection, user, before.as_ref(), tagged)?;
+            match (&before, &after) {
+                (None, Some(_)) => self.count(user, 1)?,
+                (Some(_), None) => self.count(user, -1)?,
+                _ => {}
+            }
+        }
+        for event in &work.audit {
+            rows::append(&self.connection, event)?;
+        }
+        Ok(())
+    }
+
+    /// What a login needs to know first, from a verified record.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] when the record is not as it was written, or as the file's.
+    pub(super) fn enrolment(&self, user: &str) -> Result<Option<Enrolment>, StoreError> {
+        let _snapshot = self.snapshot()?;
+        Ok(self.record(user)?.map(|record| record.enrolment()))
+    }
+
+    /// Writes that a health check was here, within the transaction in progress.
+    ///
+    /// # Errors
+    /// As the file's.
+    pub(super) fn touch(&self, now_ms: i64) -> Result<(), StoreError> {
+        Ok(rows::execute(&self.connection, "UPDATE meta SET checked_ms = ?1", [now_ms])?)
+    }
+
+    /// Keeps several reads to one state of the store.
+    ///
+    /// # Errors
+    /// As the file's.
+    pub(super) fn snapshot(&self) -> Result<Transaction<'_>, StoreError> {
+        Ok(Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)?)
+    }
+
+    fn record(&self, user: &str) -> Result<Option<AccountRecord>, StoreError> {
+        let Some((record, mac)) = rows::load(&self.connection, user)? else {
+            return Ok(None);
+        };
+        self.vault.verify(user, &record, &mac)?;
+        Ok(Some(record))
+    }
+
+    /// Takes `user` into the digest of whose accounts there are, or out of it.
+    fn count(&self, user: &str, change: i64) -> Result<(), StoreError> {
+        let mut meta = Meta::load(&self.connection)?;
+        meta.verify(&self.vault)?;
+        meta.accounts = meta.accounts.saturating_add(change);
+        self.toggle(&mut meta.names, user);
+        Ok(rows::execute(
+            &self.connection,
+            "UPDATE meta SET accounts = ?1, names = ?2, mac = ?3",
+            params![meta.accounts, meta.names, self.vault.tag(META, |fields| meta.encode(fields))],
+        )?)
+    }
+
+    /// A set's digest is the exclusive or of its names' keyed digests: one name goes in or out
+    /// without reading the others, and nobody without the key can trade one set for another.
+    fn toggle(&self, names: &mut Tag, user: &str) {
+        let tag = self.vault.tag(NAME, |fields| fields.text(user));
+        names.iter_mut().zip(tag).for_each(|(byte, other)| *byte ^= other);
+    }
+
+    /// An account that was deleted, renamed or added by other hands would make its user
+    /// unenrolled. The order is verified as well: a search through an index that is out of order
+    /// misses what is there.
+    fn verify_accounts(&self) -> Result<(), StoreError> {
+        let _snapshot = self.snapshot()?;
+        let meta = Meta::load(&self.connection)?;
+        let (mut accounts, mut names, mut last) = (0, Tag::default(), String::new());
+        let mut ordered = true;
+        let mut statement = self.connection.prepare("SELECT user FROM account ORDER BY user")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let user: String = row.get(0)?;
+            ordered &= accounts == 0 || last < user;
+            accounts += 1;
+            self.toggle(&mut names, &user);
+            last = user;
+        }
+        if ordered && accounts == meta.accounts && names == meta.names {
+            return Ok(());
+        }
+        Err(setup(format!(
+            "the store has {accounts} accounts where {} were committed, or others than those: it \
+             was changed or damaged while otpd did not run; restore it from a backup",
+            meta.accounts
+        )))
+    }
+}
+
+const KEY_CHECK: &str = "otpd/v1/key-check";
+const META: &str = "otpd/v1/meta";
+const NAME: &str = "otpd/v1/name";
+
+impl Meta {
+    fn load(connection: &Connection) -> Result<Self, StoreError> {
+        connection
+            .prepare_cached("SELECT * FROM meta")?
+            .query_row([], |row| {
+                Ok(Self {
+                    store: row.get("store")?,
+                    created_ms: row.get("created_ms")?,
+                    key_check: row.get("key_check")?,
+                    accounts: row.get("accounts")?,
+                    names: row.get("names")?,
+                    mac: row.get("mac")?,
+                })
+            })
+            .optional()?
+            .ok_or_else(|| setup("the store has no meta row; restore it from a backup"))
+    }
+
+    fn encode(&self, fields: Canonical) -> Canonical {
+        fields.number(self.created_ms).number(self.accounts).bytes(&self.names)
+    }
+
+    fn verify(&self, vault: &Vault) -> Result<(), StoreError> {
+        if vault.holds(&self.mac, META, |fields| self.encode(fields)) {
+            return Ok(());
+        }
+        Err(setup("the store's meta row was changed or damaged; restore the store from a backup"))
+    }
+}
+
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // What an edited schema says is not run: the file is data, never code.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    if access.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        let mode: String =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(setup(format!(
+                "the file system does not support what SQLite's WAL needs (journal mode {mode}); \
+                 keep the store on a local file system"
+            )));
+        }
+    }
+    Ok(connection)
+}

@@ -1,0 +1,108 @@
+//! `otpd init`: the key and the store of a new machine, together or not at all.
+
+use std::{
+    fs::{self, File, Permissions},
+    io,
+    os::unix::fs::{PermissionsExt, fchown},
+    path::Path,
+};
+
+use tempfile::NamedTempFile;
+
+use super::{database::Database, file, locate, setup};
+use crate::{keys::Keys, store::StoreError};
+
+/// Whose the files are to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner {
+    /// The user id that the daemon runs as.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+}
+
+/// What [`init`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initialised {
+    /// Both were made.
+    Created,
+    /// Both were there and belong together.
+    Existing,
+}
+
+/// Makes the key at `key_file` and a store at `store`, both `owner`'s (where absent: this
+/// process's user's), each complete and on the disk before it has its name, the key first. Both
+/// directories must exist.
+///
+/// # Errors
+/// [`StoreError::Setup`], with what to do: when only one of the two exists, when both exist and do
+/// not belong together, when something cannot be written.
+pub fn init(
+    store: &Path,
+    key_file: &Path,
+    owner: Option<Owner>,
+    now_ms: i64,
+) -> Result<Initialised, StoreError> {
+    let uid = owner.map_or(nix::unistd::geteuid().as_raw(), |owner| owner.uid);
+    let store = file::place(store, uid)?;
+    let (shown_store, shown_key) = (store.display(), key_file.display());
+    match (exists(&store)?, exists(key_file)?) {
+        (true, true) => {
+            let keys = Keys::load(None, key_file, uid).map_err(|error| setup(error.to_string()))?;
+            file::check(&store, uid)?;
+            Database::probe(&store, &keys).map_err(|error| locate(&store, error))?;
+            Ok(Initialised::Existing)
+        }
+        (false, false) => create(&store, key_file, owner, now_ms),
+        (false, true) => Err(setup(format!(
+            "the key {shown_key} exists and the store {shown_store} is missing: restore the store \
+             from a backup; it is never recreated, because an empty one would make every user \
+             unenrolled. Where no store was ever in use with this key, remove the key and run \
+             `otpd init` again"
+        ))),
+        (true, false) => Err(setup(format!(
+            "the store {shown_store} exists and its key {shown_key} is missing: restore the key \
+             from its backup; it is never recreated, because no other key opens the store"
+        ))),
+    }
+}
+
+fn create(
+    store: &Path,
+    key_file: &Path,
+    owner: Option<Owner>,
+    now_ms: i64,
+) -> Result<Initialised, StoreError> {
+    let (key, keys) = Keys::create(key_file).map_err(|error| setup(error.to_string()))?;
+    let failed = |error: io::Error| setup(format!("{}: {error}", store.display()));
+    let directory = store.parent().unwrap_or(Path::new("/"));
+    let database = NamedTempFile::new_in(directory).map_err(failed)?;
+    Database::create(database.path(), &keys, now_ms).map_err(|error| locate(store, error))?;
+    database.as_file().set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
+    publish(key, key_file, owner)?;
+    publish(database, store, owner).inspect_err(|_| {
+        // Nothing was ever sealed with this key: without it `init` can be run again.
+        let _ = fs::remove_file(key_file);
+    })?;
+    Ok(Initialised::Created)
+}
+
+/// Gives a complete file its owner and its name, which nothing may have yet, durably.
+fn publish(file: NamedTempFile, path: &Path, owner: Option<Owner>) -> Result<(), StoreError> {
+    let failed = |error: io::Error| setup(format!("{}: {error}", path.display()));
+    if let Some(owner) = owner {
+        fchown(file.as_file(), Some(owner.uid), Some(owner.gid)).map_err(failed)?;
+    }
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist_noclobber(path).map_err(|error| failed(error.error))?;
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
+}
+
+fn exists(path: &Path) -> Result<bool, StoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(setup(format!("{}: {error}", path.display()))),
+    }
+}

@@ -1,0 +1,201 @@
+//! What is listed, counted and looked up: reads that decide nothing and verify nothing.
+
+use otp_core::throttle::Throttle;
+use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, params_from_iter};
+
+use super::rows;
+use crate::store::{AuditEvent, AuditQuery, StoreStatus, TokenQuery, TokenRow, UserQuery, UserRow};
+
+/// Conditions that all hold, with their values. The texts are this file's own; only values come
+/// from outside, and only as parameters.
+#[derive(Default)]
+struct Filter<'a> {
+    conditions: Vec<&'static str>,
+    values: Vec<&'a dyn ToSql>,
+}
+
+impl<'a> Filter<'a> {
+    fn add(&mut self, condition: &'static str, value: &'a dyn ToSql) {
+        self.conditions.push(condition);
+        self.values.push(value);
+    }
+
+    fn wanted<T: ToSql>(&mut self, condition: &'static str, value: &'a Option<T>) {
+        if let Some(value) = value {
+            self.add(condition, value);
+        }
+    }
+
+    fn sql(&self, before: &str, after: &str) -> String {
+        let condition =
+            if self.conditions.is_empty() { "1".to_owned() } else { self.conditions.join(" AND ") };
+        format!("{before} WHERE {condition} {after}")
+    }
+
+    fn total(&self, connection: &Connection, table: &str) -> Result<u64> {
+        let sql = self.sql(&format!("SELECT count(*) FROM {table}"), "");
+        let count: i64 = connection
+            .prepare_cached(&sql)?
+            .query_row(params_from_iter(&self.values), |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
+    fn rows<T>(
+        &self,
+        connection: &Connection,
+        before: &str,
+        after: &str,
+        row: fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        connection
+            .prepare_cached(&self.sql(before, after))?
+            .query_map(params_from_iter(&self.values), row)?
+            .collect()
+    }
+}
+
+/// The user who owns a token.
+///
+/// # Errors
+/// As the file's.
+pub(super) fn owner(connection: &Connection, token: &str) -> Result<Option<String>> {
+    connection.prepare_cached(OWNER)?.query_row([token], |row| row.get(0)).optional()
+}
+
+/// The statement behind [`owner`].
+pub(super) const OWNER: &str = "SELECT user FROM token WHERE id = ?1";
+
+/// Tokens that match, by user name and age, and how many match in all.
+///
+/// # Errors
+/// As the file's, or for a row that is not as it was written.
+pub(super) fn tokens(connection: &Connection, query: &TokenQuery) -> Result<(Vec<TokenRow>, u64)> {
+    let mut filter = Filter::default();
+    filter.wanted("user = ?", &query.user);
+    filter.wanted("id = ?", &query.id);
+    let total = filter.total(connection, "token")?;
+    filter.values.extend([&query.limit as &dyn ToSql, &query.offset]);
+    let rows = filter.rows(
+        connection,
+        "SELECT * FROM token",
+        "ORDER BY user, position LIMIT ? OFFSET ?",
+        |row| {
+            Ok(TokenRow {
+                user: row.get("user")?,
+                id: row.get("id")?,
+                label: row.get("label")?,
+                method: row.get("method")?,
+                factor: rows::factor(row)?,
+                algorithm: rows::algorithm(row)?,
+                digits: row.get("digits")?,
+                state: rows::state(row)?,
+                created_ms: row.get("created_ms")?,
+                last_used_ms: row.get("last_used_ms")?,
+                expires_ms: row.get("expires_ms")?,
+            })
+        },
+    )?;
+    Ok((rows, total))
+}
+
+/// `usable` is `Token::standing` = `Active`, in SQL.
+const USERS: &str = "SELECT user, uid, failures, locked_until_ms, last_success_ms, \
+    (SELECT count(*) FROM token WHERE token.user = account.user) AS tokens, \
+    (SELECT count(*) FROM token WHERE token.user = account.user \
+        AND (expires_ms IS NULL OR expires_ms > ?1) \
+        AND (state = 'active' OR (state = 'disabled' AND until_ms <= ?1))) AS usable, \
+    (SELECT count(*) FROM recovery WHERE recovery.user = account.user) AS recovery \
+    FROM account";
+
+/// The condition of the index account_throttled, verbatim, so that it is used.
+pub(super) const THROTTLED: &str = "(failures > 0 OR locked_until_ms IS NOT NULL)";
+
+/// Users that match, by name, and how many match in all.
+///
+/// # Errors
+/// As the file's, or for a row that is not as it was written.
+pub(super) fn users(connection: &Connection, query: &UserQuery) -> Result<(Vec<UserRow>, u64)> {
+    let mut filter = Filter::default();
+    // Always true; binds ?1 for the columns of USERS.
+    filter.add("?1 IS NOT NULL", &query.now_ms);
+    filter.wanted("user = ?", &query.user);
+    // Not LIKE: nothing in the text is a wildcard.
+    filter.wanted("instr(user, ?) > 0", &query.search);
+    if query.locked {
+        filter.conditions.push(THROTTLED);
+        match &query.disable_after {
+            Some(failures) => filter.add("(locked_until_ms > ?1 OR failures >= ?)", failures),
+            None => filter.conditions.push("locked_until_ms > ?1"),
+        }
+    }
+    let total = filter.total(connection, "account")?;
+    filter.values.extend([&query.limit as &dyn ToSql, &query.offset]);
+    let rows = filter.rows(connection, USERS, "ORDER BY user LIMIT ? OFFSET ?", |row| {
+        Ok(UserRow {
+            user: row.get("user")?,
+            uid: row.get("uid")?,
+            tokens: row.get("tokens")?,
+            usable: row.get("usable")?,
+            recovery: row.get("recovery")?,
+            throttle: Throttle {
+                failures: row.get("failures")?,
+                locked_until_ms: row.get("locked_until_ms")?,
+            },
+            last_success_ms: row.get("last_success_ms")?,
+        })
+    })?;
+    Ok((rows, total))
+}
+
+/// Audit records that match: the newest `limit`, oldest first, with their numbers.
+///
+/// # Errors
+/// As the file's.
+pub(super) fn audit(connection: &Connection, query: &AuditQuery) -> Result<Vec<(i64, AuditEvent)>> {
+    let mut filter = Filter::default();
+    filter.wanted("user = ?", &query.user);
+    filter.wanted("time_ms >= ?", &query.since_ms);
+    filter.wanted("id > ?", &query.after);
+    filter.values.push(&query.limit);
+    let mut rows =
+        filter.rows(connection, "SELECT * FROM audit", "ORDER BY id DESC LIMIT ?", |row| {
+            let event = AuditEvent {
+                time_ms: row.get("time_ms")?,
+                event: row.get("event")?,
+                result: row.get("result")?,
+                user: row.get("user")?,
+                service: row.get("service")?,
+                source: row.get("source")?,
+                tty: row.get("tty")?,
+                method: row.get("method")?,
+                token: row.get("token")?,
+                failures: row.get("failures")?,
+                session: row.get("session")?,
+                caller: row.get("caller")?,
+                detail: row.get("detail")?,
+            };
+            Ok((row.get("id")?, event))
+        })?;
+    rows.reverse();
+    Ok(rows)
+}
+
+/// Counts; the schema's version and the description are the caller's.
+///
+/// # Errors
+/// As the file's.
+pub(super) fn counts(connection: &Connection, now_ms: i64) -> Result<StoreStatus> {
+    let count = |sql: &str, values: &[&dyn ToSql]| {
+        let count: i64 = connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
+        Ok::<_, rusqlite::Error>(count.unsigned_abs())
+    };
+    Ok(StoreStatus {
+        users: count("SELECT accounts FROM meta", &[])?,
+        tokens: count("SELECT count(*) FROM token", &[])?,
+        locked: count(
+            &format!("SELECT count(*) FROM account WHERE {THROTTLED} AND locked_until_ms > ?1"),
+            &[&now_ms],
+        )?,
+        ..StoreStatus::default()
+    })
+}

@@ -1,0 +1,322 @@
+//! One account's rows: read as one, written where they changed.
+
+use otp_core::{
+    recovery::Digest,
+    throttle::Throttle,
+    token::{Algorithm, Factor, State},
+};
+use rusqlite::{
+    Connection, OptionalExtension, Params, Result, Row, named_params, params, types::FromSqlError,
+};
+
+use crate::store::{
+    AuditEvent, StoreError,
+    record::{AccountRecord, Tag, TokenRecord},
+    seal,
+};
+
+/// The statement that reads a user's account row.
+pub(super) const ACCOUNT: &str =
+    "SELECT uid, failures, locked_until_ms, last_success_ms, mac FROM account WHERE user = ?1";
+/// The statement that reads a user's tokens.
+pub(super) const TOKENS: &str = "SELECT * FROM token WHERE user = ?1 ORDER BY position";
+/// The statement that reads a user's recovery digests.
+pub(super) const RECOVERY: &str = "SELECT digest FROM recovery WHERE user = ?1 ORDER BY position";
+/// The statement that changes an account row.
+pub(super) const UPDATE_ACCOUNT: &str = "UPDATE account SET uid = ?2, failures = ?3, \
+    locked_until_ms = ?4, last_success_ms = ?5, mac = ?6 WHERE user = ?1";
+/// The statement that changes a token.
+pub(super) const UPDATE_TOKEN: &str = "UPDATE token SET position = :position, label = :label, \
+    method = :method, type = :type, algorithm = :algorithm, digits = :digits, t0_ms = :t0_ms, \
+    period_ms = :period_ms, key_version = :key_version, secret = :secret, state = :state, \
+    until_ms = :until_ms, reason = :reason, next = :next, created_ms = :created_ms, \
+    last_used_ms = :last_used_ms, expires_ms = :expires_ms WHERE id = :id AND user = :user";
+/// The statement that deletes all but the newest `?1` audit records.
+pub(super) const PRUNE: &str = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1";
+
+/// `user`'s record as it is stored and the MAC beside it, not verified yet.
+///
+/// # Errors
+/// [`StoreError::Integrity`] when a row cannot be what was written, or when tokens or recovery
+/// codes are there without their account.
+pub(super) fn load(
+    connection: &Connection,
+    user: &str,
+) -> std::result::Result<Option<(AccountRecord, Vec<u8>)>, StoreError> {
+    let damaged = || StoreError::Integrity(user.to_owned());
+    let rows = read(connection, user).map_err(|error| match error {
+        rusqlite::Error::SqliteFailure(..) => error.into(),
+        _ => damaged(),
+    })?;
+    match rows {
+        (None, tokens, recovery) if tokens.is_empty() && recovery.is_empty() => Ok(None),
+        (None, ..) => Err(damaged()),
+        (Some((record, mac)), tokens, recovery) => {
+            Ok(Some((AccountRecord { tokens, recovery, ..record }, mac)))
+        }
+    }
+}
+
+type Rows = (Option<(AccountRecord, Vec<u8>)>, Vec<TokenRecord>, Vec<Digest>);
+
+fn read(connection: &Connection, user: &str) -> Result<Rows> {
+    let account = connection
+        .prepare_cached(ACCOUNT)?
+        .query_row([user], |row| {
+            let record = AccountRecord {
+                uid: row.get(0)?,
+                throttle: Throttle { failures: row.get(1)?, locked_until_ms: row.get(2)? },
+                last_success_ms: row.get(3)?,
+                tokens: Vec::new(),
+                recovery: Vec::new(),
+            };
+            Ok((record, row.get(4)?))
+        })
+        .optional()?;
+    let tokens =
+        connection.prepare_cached(TOKENS)?.query_map([user], token)?.collect::<Result<_>>()?;
+    let recovery = connection
+        .prepare_cached(RECOVERY)?
+        .query_map([user], |row| row.get(0).map(Digest))?
+        .collect::<Result<_>>()?;
+    Ok((account, tokens, recovery))
+}
+
+fn token(row: &Row<'_>) -> Result<TokenRecord> {
+    Ok(TokenRecord {
+        id: row.get("id")?,
+        label: row.get("label")?,
+        method: row.get("method")?,
+        factor: factor(row)?,
+        algorithm: algorithm(row)?,
+        digits: row.get("digits")?,
+        key_version: row.get("key_version")?,
+        secret: row.get("secret")?,
+        state: state(row)?,
+        next: row.get::<_, i64>("next")?.cast_unsigned(),
+        created_ms: row.get("created_ms")?,
+        last_used_ms: row.get("last_used_ms")?,
+        expires_ms: row.get("expires_ms")?,
+    })
+}
+
+/// The factor of a row of the table token.
+///
+/// # Errors
+/// For values that this module does not write.
+pub(super) fn factor(row: &Row<'_>) -> Result<Factor> {
+    match row.get_ref("type")?.as_str()? {
+        "totp" => Ok(Factor::Totp {
+            t0_ms: row.get("t0_ms")?,
+            period_ms: row.get::<_, i64>("period_ms")?.cast_unsigned(),
+        }),
+        "hotp" => Ok(Factor::Hotp),
+        _ => Err(FromSqlError::InvalidType.into()),
+    }
+}
+
+/// The algorithm of a row of the table token.
+///
+/// # Errors
+/// For values that this module does not write.
+pub(super) fn algorithm(row: &Row<'_>) -> Result<Algorithm> {
+    let name = row.get_ref("algorithm")?.as_str()?;
+    [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512]
+        .into_iter()
+        .find(|algorithm| seal::algorithm(*algorithm) == name)
+        .ok_or_else(|| FromSqlError::InvalidType.into())
+}
+
+/// The state of a row of the table token.
+///
+/// # Errors
+/// For values that this module does not write.
+pub(super) fn state(row: &Row<'_>) -> Result<State> {
+    match row.get_ref("state")?.as_str()? {
+        "pending" => Ok(State::Pending { until_ms: row.get("until_ms")? }),
+        "active" => Ok(State::Active),
+        "disabled" => {
+            Ok(State::Disabled { until_ms: row.get("until_ms")?, reason: row.get("reason")? })
+        }
+        _ => Err(FromSqlError::InvalidType.into()),
+    }
+}
+
+/// Makes the rows of `before` those of `after`, whose MAC is `mac`. Writes only what differs.
+///
+/// # Errors
+/// As the file's.
+pub(super) fn save(
+    connection: &Connection,
+    user: &str,
+    before: Option<&AccountRecord>,
+    after: Option<(&AccountRecord, Tag)>,
+) -> Result<()> {
+    let Some((record, mac)) = after else {
+        for table in ["recovery", "token", "account"] {
+            execute(connection, &format!("DELETE FROM {table} WHERE user = ?1"), [user])?;
+        }
+        return Ok(());
+    };
+    let statement = if before.is_some() {
+        UPDATE_ACCOUNT
+    } else {
+        "INSERT INTO account (user, uid, failures, locked_until_ms, last_success_ms, mac) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+    };
+    let throttle = record.throttle;
+    execute(
+        connection,
+        statement,
+        params![
+            user,
+            record.uid,
+            throttle.failures,
+            throttle.locked_until_ms,
+            record.last_success_ms,
+            mac
+        ],
+    )?;
+    let (tokens, recovery) = before.map_or((&[][..], &[][..]), |before| {
+        (before.tokens.as_slice(), before.recovery.as_slice())
+    });
+    save_tokens(connection, user, tokens, &record.tokens)?;
+    save_recovery(connection, user, recovery, &record.recovery)
+}
+
+fn save_tokens(
+    connection: &Connection,
+    user: &str,
+    before: &[TokenRecord],
+    after: &[TokenRecord],
+) -> Result<()> {
+    for gone in before.iter().filter(|old| !after.iter().any(|new| new.id == old.id)) {
+        execute(
+            connection,
+            "DELETE FROM token WHERE id = ?1 AND user = ?2",
+            [gone.id.as_str(), user],
+        )?;
+    }
+    for (position, token) in after.iter().enumerate() {
+        if before.get(position) == Some(token) {
+            continue;
+        }
+        let statement = if before.iter().any(|old| old.id == token.id) {
+            UPDATE_TOKEN
+        } else {
+            "INSERT INTO token (id, user, position, label, method, type, algorithm, digits, \
+             t0_ms, period_ms, key_version, secret, state, until_ms, reason, next, created_ms, \
+             last_used_ms, expires_ms) \
+             VALUES (:id, :user, :position, :label, :method, :type, :algorithm, :digits, \
+             :t0_ms, :period_ms, :key_version, :secret, :state, :until_ms, :reason, :next, \
+             :created_ms, :last_used_ms, :expires_ms)"
+        };
+        save_token(connection, statement, user, position, token)?;
+    }
+    Ok(())
+}
+
+fn save_token(
+    connection: &Connection,
+    statement: &str,
+    user: &str,
+    position: usize,
+    token: &TokenRecord,
+) -> Result<()> {
+    let (kind, t0_ms, period_ms) = match token.factor {
+        Factor::Totp { t0_ms, period_ms } => ("totp", Some(t0_ms), Some(period_ms.cast_signed())),
+        Factor::Hotp => ("hotp", None, None),
+    };
+    let (state, until_ms, reason) = match &token.state {
+        State::Pending { until_ms } => ("pending", Some(*until_ms), None),
+        State::Active => ("active", None, None),
+        State::Disabled { until_ms, reason } => ("disabled", *until_ms, Some(reason)),
+    };
+    execute(
+        connection,
+        statement,
+        named_params! {
+            ":id": token.id,
+            ":user": user,
+            ":position": position as i64,
+            ":label": token.label,
+            ":method": token.method,
+            ":type": kind,
+            ":algorithm": seal::algorithm(token.algorithm),
+            ":digits": token.digits,
+            ":t0_ms": t0_ms,
+            ":period_ms": period_ms,
+            ":key_version": token.key_version,
+            ":secret": token.secret,
+            ":state": state,
+            ":until_ms": until_ms,
+            ":reason": reason,
+            ":next": token.next.cast_signed(),
+            ":created_ms": token.created_ms,
+            ":last_used_ms": token.last_used_ms,
+            ":expires_ms": token.expires_ms,
+        },
+    )
+}
+
+fn save_recovery(
+    connection: &Connection,
+    user: &str,
+    before: &[Digest],
+    after: &[Digest],
+) -> Result<()> {
+    for (position, digest) in after.iter().enumerate() {
+        if before.get(position) != Some(digest) {
+            execute(
+                connection,
+                "INSERT INTO recovery (user, position, digest) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (user, position) DO UPDATE SET digest = ?3",
+                params![user, position as i64, digest.0],
+            )?;
+        }
+    }
+    if before.len() > after.len() {
+        execute(
+            connection,
+            "DELETE FROM recovery WHERE user = ?1 AND position >= ?2",
+            params![user, after.len() as i64],
+        )?;
+    }
+    Ok(())
+}
+
+/// Appends an audit record.
+///
+/// # Errors
+/// As the file's.
+pub(super) fn append(connection: &Connection, event: &AuditEvent) -> Result<()> {
+    execute(
+        connection,
+        "INSERT INTO audit (time_ms, event, result, user, service, source, tty, method, token, \
+         failures, session, caller, detail) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        params![
+            event.time_ms,
+            event.event,
+            event.result,
+            event.user,
+            event.service,
+            event.source,
+            event.tty,
+            event.method,
+            event.token,
+            event.failures,
+            event.session,
+            event.caller,
+            event.detail,
+        ],
+    )
+}
+
+/// Runs a statement that is prepared once.
+///
+/// # Errors
+/// As the file's.
+pub(super) fn execute(connection: &Connection, sql: &str, values: impl Params) -> Result<()> {
+    connection.prepare_cached(sql)?.execute(values).map(drop)
+}
