@@ -42,7 +42,7 @@ pub fn under_test(name: &str) -> PathBuf {
     }
     match name {
         "pam_otp.so" => target().join("release/libpam_otp.so"),
-        "pam_otp_panic.so" => target().join("test-panic/release/libpam_otp.so"),
+        "pam_otp_panic.so" => target().join("test-panic/libpam_otp.so"),
         program => target().join("debug").join(program),
     }
 }
