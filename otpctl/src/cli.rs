@@ -84,7 +84,7 @@ pub(crate) enum Token {
     Add(TokenAdd),
     /// List tokens
     List {
-        /// Of this user; without it everyone's for root, else your own
+        /// Of this user; without it everyone's, for administrators
         user: Option<String>,
     },
     /// Show one token
