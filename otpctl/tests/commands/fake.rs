@@ -20,7 +20,7 @@ pub(crate) const PHONE: &str = "3f2a91bc5d6e7f8091a2b3c4d5e6f708";
 /// Another id that begins with the same six characters.
 pub(crate) const KEY: &str = "3f2a91ffffffffff91a2b3c4d5e6f708";
 /// The id that the next new token gets.
-pub(crate) const NEW: &str = "0287082789abcdef0287082789abcdef";
+pub(crate) const NEW: &str = "0123456789abcdef0123456789abcdef";
 
 pub(crate) fn uri() -> String {
     format!(

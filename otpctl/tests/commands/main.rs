@@ -180,7 +180,7 @@ fn the_files_of_an_enrolment_that_failed_are_gone() {
     assert!(done.err.contains("alcie"), "{}", done.err);
     let done = otpctl(&machine, "token add mute --output t.json --qr t.png", "");
     assert_eq!(done.code, 1);
-    assert!(done.err.contains("otpctl token remove 02870827"), "{}", done.err);
+    assert!(done.err.contains("otpctl token remove 01234567"), "{}", done.err);
     assert_eq!(files(&machine), [""; 0]);
 }
 
@@ -189,8 +189,8 @@ fn what_is_not_confirmed_is_pending_and_says_so() {
     let machine = Machine::start();
     let done = otpctl(&machine, "token add alice --output t.json", "287082\n");
     assert_eq!(done.code, 0, "{}", done.err);
-    assert!(done.out.contains("otpctl token confirm 02870827"), "{}", done.out);
-    assert!(done.out.contains("otpctl token remove 02870827"), "{}", done.out);
+    assert!(done.out.contains("otpctl token confirm 01234567"), "{}", done.out);
+    assert!(done.out.contains("otpctl token remove 01234567"), "{}", done.out);
     assert!(!done.out.contains(SECRET));
     let wrong = otpctl(&machine, "token confirm 012345", "654321\n");
     assert_eq!(wrong.code, 3, "{}", wrong.err);
