@@ -114,7 +114,9 @@ pub(crate) async fn all(
 async fn list(session: &Session, user: Option<String>) -> Result<(), Failure> {
     let everyone = user.is_none();
     let tokens = all(session, user, None).await.map_err(|failure| match &session.own {
-        Some(own) if everyone => failure.and(format!("your own: `otpctl token list {own}`")),
+        Some(own) if everyone && failure.exit == Exit::Denied => {
+            failure.and(format!("your own: `otpctl token list {own}`"))
+        }
         _ => failure,
     })?;
     let items: Vec<_> = tokens.iter().map(render::Token::from).collect();
