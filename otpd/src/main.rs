@@ -14,7 +14,7 @@ use otpd::{
     store::sqlite::{self, Initialised, Options, Owner, SqliteStore},
 };
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
 };
 use zeroize::Zeroizing;
@@ -141,6 +141,7 @@ async fn run(
     let address = loaded.config.bus.address.clone();
     let engine = Arc::new(Engine::new(ports, loaded, arguments.config.clone(), facts));
 
+    let signals = Signals::listen()?;
     let (tried, bus_tried) = oneshot::channel();
     let direct = tokio::spawn(service::serve_direct(Arc::clone(&engine), listener));
     tokio::spawn(service::serve_bus(Arc::clone(&engine), address, tried));
@@ -149,7 +150,7 @@ async fn run(
     log::info!("daemon: ready");
 
     let outcome = tokio::select! {
-        ended = attend(&engine) => ended,
+        () = attend(&engine, signals) => Ok(()),
         served = direct => Err(format!("the login socket is no longer served: {served:?}").into()),
         () = store.closed() => Err("the store has failed for good; see the log above".into()),
     };
@@ -159,19 +160,34 @@ async fn run(
     outcome
 }
 
+/// The signals that the daemon answers. Heard before it says that it is ready, because one that
+/// comes earlier ends it.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// Signals, the watchdog and the clock of waiting logins, until the daemon is told to end.
-async fn attend(engine: &Arc<Engine>) -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+async fn attend(engine: &Arc<Engine>, mut signals: Signals) {
     let mut expiry = tokio::time::interval(Duration::from_secs(30));
     let mut watchdog =
         tokio::time::interval(notify::watchdog_interval().unwrap_or(Duration::from_secs(3600)));
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => {
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
+            _ = signals.hangup.recv() => {
                 notify::reloading();
                 // A bad configuration is logged and shown by the status; the last good one holds.
                 let _ = engine.reload();

@@ -17,7 +17,7 @@ pub trait Authentication {
     /// Begins a login for `user`; returns the session and its first step.
     fn begin(&self, user: &str, context: &Context) -> Result<(String, Step)>;
     /// Answers the session's prompt.
-    fn respond(&self, session: &str, reply: &[u8]) -> Result<Step>;
+    fn respond(&self, session: &str, reply: &[u8]) -> Result<(Step,)>;
     /// Ends the session without an answer.
     fn cancel(&self, session: &str) -> Result<()>;
 }

@@ -121,9 +121,9 @@ fn conclude(
     match verdict {
         Ok(_) => {
             if let Some(account) = work.account.as_mut() {
-                account
-                    .tokens
-                    .retain(|token| token.id == id || !matches!(token.state, State::Pending { .. }));
+                account.tokens.retain(|token| {
+                    token.id == id || !matches!(token.state, State::Pending { .. })
+                });
             }
             Ok(())
         }

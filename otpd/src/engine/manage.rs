@@ -175,10 +175,7 @@ impl Engine {
             Ok(())
         })
         .await?;
-        Ok(codes
-            .iter()
-            .map(|code| Zeroizing::new(code.grouped().as_bytes().to_vec()))
-            .collect())
+        Ok(codes.iter().map(|code| Zeroizing::new(code.grouped().as_bytes().to_vec())).collect())
     }
 
     /// Ends a lock and forgets the failures.
@@ -211,7 +208,12 @@ impl Engine {
 
     /// Runs one change in one transaction: the owner's proof first, then the change, then the
     /// record of either. A refused proof is committed, since it is charged.
-    pub(super) async fn change<R, F>(&self, user: &str, change: Change, apply: F) -> Result<R, Error>
+    pub(super) async fn change<R, F>(
+        &self,
+        user: &str,
+        change: Change,
+        apply: F,
+    ) -> Result<R, Error>
     where
         R: Send + 'static,
         F: FnOnce(&mut Work, &mut AuditEvent) -> Result<R, Error> + Send + 'static,
@@ -263,7 +265,8 @@ fn prove(
 
 /// The owner cannot take away their own last token: that would be their way out of the policy.
 fn keep_last(account: &Account, authority: Authority, id: &str, now_ms: i64) -> Result<(), Error> {
-    let mut active = account.tokens.iter().filter(|token| token.standing(now_ms) == Standing::Active);
+    let mut active =
+        account.tokens.iter().filter(|token| token.standing(now_ms) == Standing::Active);
     let others = active.any(|token| token.id != id);
     if authority == Authority::Administrator || others {
         return Ok(());

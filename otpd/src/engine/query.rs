@@ -113,9 +113,7 @@ impl Engine {
     /// [`Error::Unavailable`].
     pub async fn uid_of(&self, user: &str) -> Result<Option<u32>, Error> {
         match otp_core::account::UserName::parse(user) {
-            Ok(name) => {
-                Ok(self.directory.by_name(name.as_str()).await?.map(|entry| entry.uid))
-            }
+            Ok(name) => Ok(self.directory.by_name(name.as_str()).await?.map(|entry| entry.uid)),
             Err(_) => Ok(None),
         }
     }

@@ -160,9 +160,8 @@ async fn each_outcome_has_one_record_and_one_answer() {
     assert!(!world.granted("alice", &wrong(&code)).await);
     assert!(world.granted("alice", &code).await);
     assert!(!world.granted("alice", &code).await);
-    let expected = [
-        "unenrolled", "unenrolled", "denied", "malformed", "malformed", "wrong", "ok", "replay",
-    ];
+    let expected =
+        ["unenrolled", "unenrolled", "denied", "malformed", "malformed", "wrong", "ok", "replay"];
     assert_eq!(world.results().await, expected);
 }
 
@@ -268,8 +267,9 @@ async fn a_pending_token_is_none_and_its_first_code_is_spent() {
     let other = world.enrol("alice", EnrolOptions::default()).await;
     let now = world.now_step();
     assert!(!world.granted("alice", &app.code(now)).await);
-    let confirm =
-        async |id: &str, code| world.engine.confirm(&root(), "alice", id, Zeroizing::new(code)).await;
+    let confirm = async |id: &str, code| {
+        world.engine.confirm(&root(), "alice", id, Zeroizing::new(code)).await
+    };
     assert_eq!(confirm(&app.id, wrong(&app.code(now))).await, Err(Error::Rejected));
     confirm(&app.id, app.code(now)).await.unwrap();
     assert!(!world.granted("alice", &app.code(now)).await);
@@ -329,10 +329,8 @@ async fn who_has_a_credential_proves_it_before_changing_one() {
         .await
         .unwrap();
     assert_eq!(codes.len(), 10);
-    let disable = world
-        .engine
-        .disable(&caller, Authority::Owner, "alice", id, owner(app.code(2)))
-        .await;
+    let disable =
+        world.engine.disable(&caller, Authority::Owner, "alice", id, owner(app.code(2))).await;
     assert!(matches!(disable, Err(Error::WrongState(_))), "the last token stays: {disable:?}");
     let recovery = codes.first().unwrap();
     assert!(world.granted("alice", recovery).await);

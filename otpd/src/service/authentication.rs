@@ -47,7 +47,8 @@ impl Authentication {
         Ok(self.engine.begin(&caller, &user, context).await?)
     }
 
-    /// Answers the session's prompt.
+    /// Answers the session's prompt. The step is a tuple of its own, so that the reply has the one
+    /// argument that introspection tells of, and not the step's three.
     #[zbus(out_args("step"))]
     async fn respond(
         &self,
@@ -55,7 +56,7 @@ impl Authentication {
         reply: Vec<u8>,
         #[zbus(connection)] connection: &zbus::Connection,
         #[zbus(header)] header: Header<'_>,
-    ) -> Result<Step> {
+    ) -> Result<(Step,)> {
         let reply = Zeroizing::new(reply);
         let caller = self.callers.identify(connection, &header).await?;
         let _permit = self.calls.admit(caller.uid, self.calls_per_user())?;
@@ -63,7 +64,7 @@ impl Authentication {
             let text = format!("a reply is at most {} bytes long", limits::REPLY);
             return Err(Error::new(ErrorKind::InvalidArgument, text));
         }
-        Ok(self.engine.respond(&caller, &session, reply).await?)
+        Ok((self.engine.respond(&caller, &session, reply).await?,))
     }
 
     /// Ends the session without an answer.

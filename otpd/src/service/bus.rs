@@ -6,12 +6,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::StreamExt;
 use otp_ipc::names::{BUS_NAME, OBJECT_PATH};
 use tokio::sync::oneshot;
-use zbus::{
-    MatchRule, MessageStream,
-    connection::Builder,
-    fdo::NameOwnerChanged,
-    message::Type,
-};
+use zbus::{MatchRule, MessageStream, connection::Builder, fdo::NameOwnerChanged, message::Type};
 
 use super::{authentication::Authentication, caller::Callers, limits::InFlight, manager::Manager};
 use crate::engine::{Connection, Engine};
@@ -85,7 +80,9 @@ async fn watch(engine: &Engine, connection: &zbus::Connection, mut gone: Message
         let name = change.name.as_str();
         if name.starts_with(':') {
             engine.leave(&Connection::Bus(name.to_owned()));
-        } else if name == BUS_NAME && change.old_owner.as_ref().map(|o| o.as_str()) == own_name.as_deref() {
+        } else if name == BUS_NAME
+            && change.old_owner.as_ref().map(|o| o.as_str()) == own_name.as_deref()
+        {
             return;
         }
     }

@@ -31,7 +31,8 @@ impl Callers {
 }
 
 async fn on_bus(connection: &zbus::Connection, header: &Header<'_>) -> Result<Caller> {
-    let unknown = |why: &str| Error::new(ErrorKind::AccessDenied, format!("the caller is unknown: {why}"));
+    let unknown =
+        |why: &str| Error::new(ErrorKind::AccessDenied, format!("the caller is unknown: {why}"));
     let sender = header.sender().ok_or_else(|| unknown("the message has no sender"))?.to_owned();
     let bus = DBusProxy::new(connection).await?;
     let credentials = bus.get_connection_credentials(sender.clone().into()).await;

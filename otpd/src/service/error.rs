@@ -1,11 +1,7 @@
 //! Engine errors under their names on the bus.
 
 use otp_ipc::ErrorKind;
-use zbus::{
-    DBusError, Message,
-    message::Header,
-    names::ErrorName,
-};
+use zbus::{DBusError, Message, message::Header, names::ErrorName};
 
 use crate::engine;
 
