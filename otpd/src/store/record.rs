@@ -47,6 +47,7 @@ pub(super) struct TokenRecord {
     pub(super) secret: Vec<u8>,
     pub(super) state: State,
     pub(super) next: u64,
+    pub(super) offset_ms: i64,
     pub(super) created_ms: i64,
     pub(super) last_used_ms: Option<i64>,
     pub(super) expires_ms: Option<i64>,
@@ -129,6 +130,7 @@ impl Vault {
                 secret,
                 state: stored.state.clone(),
                 next: stored.next,
+                offset_ms: stored.offset_ms,
                 created_ms: stored.created_ms,
                 last_used_ms: stored.last_used_ms,
                 expires_ms: stored.expires_ms,
@@ -226,6 +228,7 @@ impl TokenRecord {
             secret: Vec::new(),
             state: token.state.clone(),
             next: token.next,
+            offset_ms: token.offset_ms,
             created_ms: token.created_ms,
             last_used_ms: token.last_used_ms,
             expires_ms: token.expires_ms,
@@ -259,6 +262,7 @@ impl TokenRecord {
         };
         fields
             .number(self.next.cast_signed())
+            .number(self.offset_ms)
             .number(self.created_ms)
             .optional(self.last_used_ms)
             .optional(self.expires_ms)

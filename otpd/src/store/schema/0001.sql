@@ -43,6 +43,7 @@ CREATE TABLE token (
     until_ms INTEGER,                                 -- end of `pending` or of `disabled`
     reason TEXT,                                      -- of `disabled`
     next INTEGER NOT NULL,                            -- lowest step or counter still accepted
+    offset_ms INTEGER NOT NULL,                       -- how far the device's clock is ahead
     created_ms INTEGER NOT NULL,
     last_used_ms INTEGER,
     expires_ms INTEGER

@@ -1,6 +1,9 @@
 //! What is listed, counted and looked up: reads that decide nothing and verify nothing.
 
-use otp_core::throttle::Throttle;
+use otp_core::{
+    throttle::Throttle,
+    token::{self, Standing},
+};
 use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, params_from_iter};
 
 use super::rows;
@@ -98,14 +101,8 @@ pub(super) fn tokens(connection: &Connection, query: &TokenQuery) -> Result<(Vec
     Ok((rows, total))
 }
 
-/// `usable` is `Token::standing` = `Active`, in SQL.
 const USERS: &str = "SELECT user, uid, failures, locked_until_ms, last_success_ms, \
-    (SELECT count(*) FROM token WHERE token.user = account.user) AS tokens, \
-    (SELECT count(*) FROM token WHERE token.user = account.user \
-        AND (expires_ms IS NULL OR expires_ms > ?1) \
-        AND (state = 'active' OR (state = 'disabled' AND until_ms <= ?1))) AS usable, \
-    (SELECT count(*) FROM recovery WHERE recovery.user = account.user) AS recovery \
-    FROM account";
+    (SELECT count(*) FROM recovery WHERE recovery.user = account.user) AS recovery FROM account";
 
 /// The condition of the index account_throttled, verbatim, so that it is used.
 pub(super) const THROTTLED: &str = "(failures > 0 OR locked_until_ms IS NOT NULL)";
@@ -116,26 +113,27 @@ pub(super) const THROTTLED: &str = "(failures > 0 OR locked_until_ms IS NOT NULL
 /// As the file's, or for a row that is not as it was written.
 pub(super) fn users(connection: &Connection, query: &UserQuery) -> Result<(Vec<UserRow>, u64)> {
     let mut filter = Filter::default();
-    // Always true; binds ?1 for the columns of USERS.
-    filter.add("?1 IS NOT NULL", &query.now_ms);
     filter.wanted("user = ?", &query.user);
     // Not LIKE: nothing in the text is a wildcard.
     filter.wanted("instr(user, ?) > 0", &query.search);
     if query.locked {
         filter.conditions.push(THROTTLED);
         match &query.disable_after {
-            Some(failures) => filter.add("(locked_until_ms > ?1 OR failures >= ?)", failures),
-            None => filter.conditions.push("locked_until_ms > ?1"),
+            Some(failures) => {
+                filter.add("(locked_until_ms > ? OR failures >= ?)", &query.now_ms);
+                filter.values.push(failures);
+            }
+            None => filter.add("locked_until_ms > ?", &query.now_ms),
         }
     }
     let total = filter.total(connection, "account")?;
     filter.values.extend([&query.limit as &dyn ToSql, &query.offset]);
-    let rows = filter.rows(connection, USERS, "ORDER BY user LIMIT ? OFFSET ?", |row| {
+    let mut rows = filter.rows(connection, USERS, "ORDER BY user LIMIT ? OFFSET ?", |row| {
         Ok(UserRow {
             user: row.get("user")?,
             uid: row.get("uid")?,
-            tokens: row.get("tokens")?,
-            usable: row.get("usable")?,
+            tokens: 0,
+            usable: 0,
             recovery: row.get("recovery")?,
             throttle: Throttle {
                 failures: row.get("failures")?,
@@ -144,7 +142,24 @@ pub(super) fn users(connection: &Connection, query: &UserQuery) -> Result<(Vec<U
             last_success_ms: row.get("last_success_ms")?,
         })
     })?;
+    for row in &mut rows {
+        (row.tokens, row.usable) = tokens_of(connection, &row.user, query.now_ms)?;
+    }
     Ok((rows, total))
+}
+
+/// How many tokens a user has, and how many of them are accepted at `now_ms`.
+fn tokens_of(connection: &Connection, user: &str, now_ms: i64) -> Result<(u32, u32)> {
+    let mut statement = connection
+        .prepare_cached("SELECT state, until_ms, reason, expires_ms FROM token WHERE user = ?1")?;
+    let mut found = statement.query([user])?;
+    let (mut tokens, mut usable) = (0, 0);
+    while let Some(row) = found.next()? {
+        tokens += 1;
+        let standing = token::standing(&rows::state(row)?, row.get("expires_ms")?, now_ms);
+        usable += u32::from(standing == Standing::Active);
+    }
+    Ok((tokens, usable))
 }
 
 /// Audit records that match: the newest `limit`, oldest first, with their numbers.

@@ -29,8 +29,9 @@ pub(super) const UPDATE_ACCOUNT: &str = "UPDATE account SET uid = ?2, failures =
 pub(super) const UPDATE_TOKEN: &str = "UPDATE token SET position = :position, label = :label, \
     method = :method, type = :type, algorithm = :algorithm, digits = :digits, t0_ms = :t0_ms, \
     period_ms = :period_ms, key_version = :key_version, secret = :secret, state = :state, \
-    until_ms = :until_ms, reason = :reason, next = :next, created_ms = :created_ms, \
-    last_used_ms = :last_used_ms, expires_ms = :expires_ms WHERE id = :id AND user = :user";
+    until_ms = :until_ms, reason = :reason, next = :next, offset_ms = :offset_ms, \
+    created_ms = :created_ms, last_used_ms = :last_used_ms, expires_ms = :expires_ms \
+    WHERE id = :id AND user = :user";
 /// The statement that deletes all but the newest `?1` audit records.
 pub(super) const PRUNE: &str = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1";
 
@@ -94,6 +95,7 @@ fn token(row: &Row<'_>) -> Result<TokenRecord> {
         secret: row.get("secret")?,
         state: state(row)?,
         next: row.get::<_, i64>("next")?.cast_unsigned(),
+        offset_ms: row.get("offset_ms")?,
         created_ms: row.get("created_ms")?,
         last_used_ms: row.get("last_used_ms")?,
         expires_ms: row.get("expires_ms")?,
@@ -205,11 +207,11 @@ fn save_tokens(
             UPDATE_TOKEN
         } else {
             "INSERT INTO token (id, user, position, label, method, type, algorithm, digits, \
-             t0_ms, period_ms, key_version, secret, state, until_ms, reason, next, created_ms, \
-             last_used_ms, expires_ms) \
+             t0_ms, period_ms, key_version, secret, state, until_ms, reason, next, offset_ms, \
+             created_ms, last_used_ms, expires_ms) \
              VALUES (:id, :user, :position, :label, :method, :type, :algorithm, :digits, \
              :t0_ms, :period_ms, :key_version, :secret, :state, :until_ms, :reason, :next, \
-             :created_ms, :last_used_ms, :expires_ms)"
+             :offset_ms, :created_ms, :last_used_ms, :expires_ms)"
         };
         save_token(connection, statement, user, position, token)?;
     }
@@ -252,6 +254,7 @@ fn save_token(
             ":until_ms": until_ms,
             ":reason": reason,
             ":next": token.next.cast_signed(),
+            ":offset_ms": token.offset_ms,
             ":created_ms": token.created_ms,
             ":last_used_ms": token.last_used_ms,
             ":expires_ms": token.expires_ms,
