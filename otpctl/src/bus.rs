@@ -181,3 +181,39 @@ fn mismatch(what: &str, why: &str) -> Failure {
     let why = printable(why);
     Failure::failed(format!("{what}: {why}; are otpctl and otpd of the same version?"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The errors that no daemon sends; those that it sends are tested with the whole program.
+    #[test]
+    fn each_error_of_the_bus_has_its_exit_status() {
+        use fdo::Error as E;
+        let io =
+            |kind: std::io::ErrorKind| zbus::Error::InputOutput(std::io::Error::from(kind).into());
+        let text = || String::from("why\x07");
+        for (error, exit) in [
+            (E::ServiceUnknown(text()).into(), Exit::Unavailable),
+            (E::NameHasNoOwner(text()).into(), Exit::Unavailable),
+            (E::NoReply(text()).into(), Exit::Unavailable),
+            (E::TimedOut(text()).into(), Exit::Unavailable),
+            (E::Disconnected(text()).into(), Exit::Unavailable),
+            (E::SpawnFailed(text()).into(), Exit::Unavailable),
+            (E::LimitsExceeded(text()).into(), Exit::Unavailable),
+            (E::AccessDenied(text()).into(), Exit::Denied),
+            (E::UnknownMethod(text()).into(), Exit::Failed),
+            (E::InvalidArgs(text()).into(), Exit::Failed),
+            (io(std::io::ErrorKind::TimedOut), Exit::Unavailable),
+            (io(std::io::ErrorKind::BrokenPipe), Exit::Unavailable),
+            (zbus::Error::Handshake(text()), Exit::Unavailable),
+            (zbus::Error::Address(text()), Exit::Unavailable),
+            (zbus::Error::InvalidReply, Exit::Failed),
+        ] {
+            let failure = failure("status", &error);
+            assert_eq!(failure.exit, exit, "{error}: {}", failure.message);
+            assert!(failure.message.starts_with("status: "), "{}", failure.message);
+            assert!(!failure.message.contains('\x07'), "{}", failure.message);
+        }
+    }
+}

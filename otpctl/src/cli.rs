@@ -17,10 +17,13 @@ Examples:
   otpctl --json token add alice --no-confirm --output alice.json
 
 An ID may be cut to its first 6 characters or more.
-Times are RFC 3339 (2026-01-31T08:00:00Z), a day (2026-01-31) or relative (90s, 30m, 2h, 7d).
+Times are RFC 3339 (2026-01-31T08:00:00Z), a day (2026-01-31) or relative
+(90s, 30m, 2h, 7d).
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 otpd is unavailable,
 5 no such credential, 7 unknown user.";
+
+const GLOBAL: &str = "Global options";
 
 /// Manages one-time-password tokens, users and the daemon otpd.
 #[derive(Debug, Parser)]
@@ -36,13 +39,14 @@ pub(crate) struct Cli {
 #[derive(Args, Debug)]
 pub(crate) struct Global {
     /// Print JSON documents; errors are JSON on standard error
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
     /// Print no notices, only what was asked for and errors
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub(crate) quiet: bool,
     /// The message bus, if it is not the system's own: unix:path=/…
-    #[arg(long, global = true, value_name = "ADDRESS", value_parser = bus_address)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    #[arg(value_name = "ADDRESS", value_parser = bus_address)]
     pub(crate) bus: Option<String>,
 }
 
@@ -80,11 +84,10 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
-    /// Enrol a token and ask for its first code
     Add(TokenAdd),
     /// List tokens
     List {
-        /// Of this user; without it everyone's for root, else your own
+        /// Of this user; without it everyone's, for administrators
         user: Option<String>,
     },
     /// Show one token
@@ -128,6 +131,8 @@ pub(crate) enum Token {
     },
 }
 
+/// Enrol a token and ask for its first code
+///
 /// The secret is shown once: on the terminal, or in the files that are named here.
 ///
 /// The files are made new, readable by their owner only. With --json the first code is not
@@ -136,7 +141,7 @@ pub(crate) enum Token {
 pub(crate) struct TokenAdd {
     /// Whose token it becomes
     pub(crate) user: String,
-    /// The method, as configured (totp, hotp or one of your own) [default: totp]
+    /// The method: totp (the default), hotp, or one of the configuration
     #[arg(long)]
     pub(crate) method: Option<String>,
     /// A name for the token, such as "phone"

@@ -25,7 +25,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::try_parse() {
         Ok(cli) => commands::run(cli),
         Err(error) if error.use_stderr() && json => {
-            Err(Failure::usage(error.render().to_string().trim_end()))
+            let text = error.render().to_string();
+            Err(Failure::usage(text.trim_start_matches("error: ").trim_end()))
         }
         Err(error) => error.exit(),
     };

@@ -36,19 +36,16 @@ pub(crate) fn colour() -> bool {
 pub(crate) fn secret(prompt: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     if !interactive() {
         let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(unreadable)?;
-        return line(&mut File::from(stdin)).map_err(unreadable);
+        return line(&mut File::from(stdin), None).map_err(unreadable);
     }
     let terminal = terminal().map_err(unreadable)?;
     let hidden = Hidden::begin(&terminal).map_err(unreadable)?;
-    let reply = (&terminal).write_all(prompt.as_bytes()).and_then(|()| line(&mut &terminal));
-    let interrupt = hidden.interrupt;
+    let interrupt = Some(hidden.interrupt);
+    let reply =
+        (&terminal).write_all(prompt.as_bytes()).and_then(|()| line(&mut &terminal, interrupt));
     drop(hidden);
     writeln!(&terminal).map_err(unreadable)?;
-    let reply = reply.map_err(unreadable)?;
-    if reply.as_ref().is_some_and(|reply| reply.contains(&interrupt)) {
-        return Err(Failure::new(Exit::Failed, "Interrupted", "interrupted"));
-    }
-    Ok(reply)
+    reply.map_err(unreadable)
 }
 
 /// Asks for a yes, unless `yes` says it already. Who cannot be asked must say it.
@@ -61,7 +58,7 @@ pub(crate) fn agree(question: &str, yes: bool) -> Result<(), Failure> {
     }
     let mut terminal = terminal().map_err(unreadable)?;
     write!(terminal, "{question}? [y/N] ").map_err(unreadable)?;
-    let reply = line(&mut terminal).map_err(unreadable)?.unwrap_or_default();
+    let reply = line(&mut terminal, None).map_err(unreadable)?.unwrap_or_default();
     if matches!(reply.as_slice(), b"y" | b"Y" | b"yes") {
         return Ok(());
     }
@@ -79,21 +76,29 @@ fn terminal() -> io::Result<File> {
     File::options().read(true).write(true).open("/dev/tty")
 }
 
-fn unreadable(error: impl Into<io::Error>) -> Failure {
-    Failure::failed(format!("cannot ask for a reply: {}", error.into()))
+fn unreadable(error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::Interrupted {
+        return Failure::new(Exit::Failed, "Interrupted", "interrupted");
+    }
+    Failure::failed(format!("cannot ask for a reply: {error}"))
 }
 
 /// The next line without its end, at most [`otp_ipc::limits::REPLY`] bytes. It is read byte by
 /// byte, so that nothing is kept in a buffer and the next line is there for the next prompt.
-fn line(from: &mut impl Read) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+/// `interrupt` ends it as well, as an error.
+fn line(from: &mut impl Read, interrupt: Option<u8>) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut line = Zeroizing::new(Vec::with_capacity(otp_ipc::limits::REPLY));
     let mut byte = Zeroizing::new([0_u8; 1]);
     loop {
-        if from.read(byte.as_mut())? == 0 {
-            return Ok(if line.is_empty() { None } else { Some(line) });
+        match from.read_exact(byte.as_mut()) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Ok(Some(line).filter(|line| !line.is_empty()));
+            }
+            read => read?,
         }
         match *byte {
             [b'\n'] => break,
+            [byte] if Some(byte) == interrupt => return Err(io::ErrorKind::Interrupted.into()),
             _ if line.len() == otp_ipc::limits::REPLY => {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the reply is too long"));
             }
@@ -132,5 +137,25 @@ impl<'a> Hidden<'a> {
 impl Drop for Hidden<'_> {
     fn drop(&mut self) {
         let _ = tcsetattr(self.terminal, SetArg::TCSADRAIN, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_one_line_and_the_next_stays_for_the_next_prompt() {
+        let mut input = &b"123456\r\n\n12 34\x03\nrest"[..];
+        let mut next = |interrupt| line(&mut input, interrupt).map(|l| l.map(|l| l.to_vec()));
+        assert_eq!(next(None).unwrap(), Some(b"123456".to_vec()));
+        assert_eq!(next(None).unwrap(), Some(Vec::new()));
+        assert_eq!(next(Some(3)).unwrap_err().kind(), io::ErrorKind::Interrupted);
+        assert_eq!(next(None).unwrap(), Some(Vec::new()));
+        assert_eq!(next(Some(3)).unwrap(), Some(b"rest".to_vec()));
+        assert_eq!(next(None).unwrap(), None);
+        let most = [b'1'; otp_ipc::limits::REPLY];
+        assert_eq!(line(&mut &most[..], None).unwrap().unwrap().len(), most.len());
+        assert!(line(&mut &[&most[..], b"1"].concat()[..], None).is_err());
     }
 }

@@ -6,7 +6,7 @@
 //! says how many digits at the end of the field are the code (`split`), if the policy allows the
 //! field at all (`concatenate = true`). What precedes them is the password. It goes to the next
 //! module as `PAM_AUTHTOK` and nowhere else; the daemon gets the digits only, and nothing where the
-//! field does not end in that many digits.
+//! field does not end in that many digits. A recovery code is typed at a prompt of its own.
 //!
 //! | option | the field is | the password is forwarded |
 //! |---|---|---|

@@ -49,7 +49,7 @@ impl PamHooks for PamOtp {
             Outcome::Granted | Outcome::NotRequired => {}
             Outcome::Denied => handle.fail_delay(FAIL_DELAY),
             Outcome::Conversation => {
-                handle.log(Priority::Error, "no code: the conversation with the person failed");
+                handle.log(Priority::Notice, "no code: the conversation with the person failed");
             }
             Outcome::Unavailable(why) => {
                 handle.log(Priority::Critical, &format!("no code can be checked: {why}"));

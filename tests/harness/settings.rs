@@ -34,7 +34,7 @@ pub fn pam_host() -> PathBuf {
     test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").join("pam-host")
 }
 
-/// A file under test: from the folder `E2E_BIN`, else from `target/e2e` (programs) and
+/// A file under test: from the folder `E2E_BIN`, else from `target/debug` (programs) and
 /// `target/release` (the module, which is built alone).
 pub fn under_test(name: &str) -> PathBuf {
     if let Some(folder) = env::var_os("E2E_BIN") {
@@ -42,8 +42,8 @@ pub fn under_test(name: &str) -> PathBuf {
     }
     match name {
         "pam_otp.so" => target().join("release/libpam_otp.so"),
-        "pam_otp_panic.so" => target().join("test-panic/release/libpam_otp.so"),
-        program => target().join("e2e").join(program),
+        "pam_otp_panic.so" => target().join("test-panic/libpam_otp.so"),
+        program => target().join("debug").join(program),
     }
 }
 

@@ -33,7 +33,6 @@ pub(crate) async fn run(session: &Session, args: &Audit) -> Result<(), Failure> 
         filter.after = Some(last);
         last = print(session, &ask(session, &filter).await?)?.unwrap_or(last);
     }
-    Ok(())
 }
 
 async fn ask(session: &Session, filter: &AuditFilter) -> Result<Vec<AuditRecord>, Failure> {

@@ -33,11 +33,9 @@ async fn new(
             "recovery codes are shown on a terminal only; name a new file with --output FILE",
         ));
     }
-    let none_yet = user::find(session, user).await.is_ok_and(|user| user.recovery == 0);
-    tty::agree(
-        &format!("Make new recovery codes for {user}; the earlier ones stop working"),
-        yes || none_yet,
-    )?;
+    if !yes && user::find(session, user).await.map_or(true, |user| user.recovery > 0) {
+        tty::agree(&format!("Replace the recovery codes that {user} may still have"), yes)?;
+    }
     let file = output.map(SecretFile::create).transpose()?;
     let codes = session
         .prove(

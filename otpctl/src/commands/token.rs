@@ -112,7 +112,13 @@ pub(crate) async fn all(
 }
 
 async fn list(session: &Session, user: Option<String>) -> Result<(), Failure> {
-    let tokens = all(session, user.or_else(|| session.own.clone()), None).await?;
+    let everyone = user.is_none();
+    let tokens = all(session, user, None).await.map_err(|failure| match &session.own {
+        Some(own) if everyone && failure.exit == Exit::Denied => {
+            failure.and(format!("your own: `otpctl token list {own}`"))
+        }
+        _ => failure,
+    })?;
     let items: Vec<_> = tokens.iter().map(render::Token::from).collect();
     let out = &session.out;
     let total = items.len() as u64;

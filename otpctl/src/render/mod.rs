@@ -44,8 +44,9 @@ impl Output {
     /// Prints a result.
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
+        let end: &[u8] = if text.is_empty() || text.ends_with('\n') { b"" } else { b"\n" };
         out.write_all(text.as_bytes())
-            .and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") })
+            .and_then(|()| out.write_all(end))
             .and_then(|()| out.flush())
             .map_err(|error| Failure::write("standard output", &error))
     }

@@ -12,6 +12,9 @@ use crate::{
     window::{self, Found, Windows},
 };
 
+/// Length of the codes of nobody's token.
+const DECOY_DIGITS: u8 = 6;
+
 /// What a decision goes by: configuration and the policy that matched.
 pub struct Rules<'a> {
     /// When to lock, and for how long.
@@ -252,8 +255,6 @@ fn idle(
     }
     Err(refusal)
 }
-
-const DECOY_DIGITS: u8 = 6;
 
 /// The search that a user with one token of the built-in method would have caused; its result
 /// counts for nothing.

@@ -18,7 +18,7 @@ pub struct Context {
     pub tty: Option<String>,
     /// SSH_CONNECTION from the PAM environment: client address and port, server address and port.
     pub ssh_connection: Option<String>,
-    /// SSH_AUTH_INFO_0 from the PAM environment: the methods that sshd has completed.
+    /// The methods that sshd has completed, from SSH_AUTH_INFO_0: names joined by commas.
     pub ssh_auth_info: Option<String>,
     /// Option `method=`: ask for this method only.
     pub method: Option<String>,

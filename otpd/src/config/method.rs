@@ -32,7 +32,7 @@ pub struct Method {
     /// How far a code may be from where the token should be.
     pub windows: Windows,
     /// Length of generated keys, 10–99 bytes.
-    pub key_size: usize,
+    pub key_size: u8,
     /// Directories whose users may use it; of none: nobody may.
     pub directories: Vec<String>,
 }

@@ -34,16 +34,21 @@ impl Section {
             Value::Table(entries) => {
                 Ok(Self { path: format!("{}{key}.", self.path), entries, known: Vec::new() })
             }
-            _ => Err(self.refusal(key, &node.place, &"a table")),
+            _ => Err(self.refusal(key, &node, &"a table")),
         }
     }
 
-    fn refusal(&self, key: &str, at: &Place, allowed: &dyn Display) -> ConfigError {
-        let value = at.excerpt();
-        // "0", "\"0s\"", "-0" …: a nought of any kind.
-        let digits = value.trim_matches('"').trim_end_matches(char::is_alphabetic);
-        let zero = if digits.parse() == Ok(0_i64) { " (0 never means unlimited)" } else { "" };
-        at.error(format!("{}{key} = {value}: allowed are {allowed}{zero}", self.path))
+    fn refusal(&self, key: &str, node: &Node, allowed: &dyn Display) -> ConfigError {
+        let (path, value) = (&self.path, node.excerpt());
+        node.place.error(format!("{path}{key} = {value}: allowed are {allowed}"))
+    }
+
+    /// What is allowed in a range, with a word to those who tried nought for "no limit".
+    fn bounds(&self, key: &str, mut allowed: String) -> String {
+        if self.entries.get(key).is_some_and(|entry| nought(&entry.node.value)) {
+            allowed.push_str(" (0 never means unlimited)");
+        }
+        allowed
     }
 
     /// `[key]`; an absent table is an empty one.
@@ -60,9 +65,9 @@ impl Section {
 
     /// `[[key]]`, in order.
     pub(super) fn tables(&mut self, key: &'static str) -> Result<Vec<(Place, Self)>> {
-        let Some(Node { place, value }) = self.take(key) else { return Ok(Vec::new()) };
-        let Value::List(items) = value else {
-            return Err(self.refusal(key, &place, &format!("tables [[{key}]]")));
+        let Some(node) = self.take(key) else { return Ok(Vec::new()) };
+        let Value::List(items) = node.value else {
+            return Err(self.refusal(key, &node, &format!("tables [[{key}]]")));
         };
         items.into_iter().map(|item| Ok((item.place.clone(), self.below(key, item)?))).collect()
     }
@@ -108,7 +113,7 @@ impl Section {
         let Some(node) = self.take(key) else { return Ok(None) };
         match parse(&node.value) {
             Some(value) => Ok(Some((value, node.place))),
-            None => Err(self.refusal(key, &node.place, &allowed)),
+            None => Err(self.refusal(key, &node, &allowed)),
         }
     }
 
@@ -127,11 +132,11 @@ impl Section {
         match node.value {
             Value::List(items) if items.len() >= least => {
                 let item = |item: &Node| {
-                    parse(&item.value).ok_or_else(|| self.refusal(key, &item.place, &allowed))
+                    parse(&item.value).ok_or_else(|| self.refusal(key, item, &allowed))
                 };
                 items.iter().map(item).collect::<Result<_>>().map(Some)
             }
-            _ => Err(self.refusal(key, &node.place, &allowed)),
+            _ => Err(self.refusal(key, &node, &allowed)),
         }
     }
 
@@ -145,7 +150,7 @@ impl Section {
     where
         T: Copy + Display + PartialOrd + TryFrom<i64>,
     {
-        let allowed = format!("{} to {}", range.start(), range.end());
+        let allowed = self.bounds(key, format!("{} to {}", range.start(), range.end()));
         let number = |value: &Value| match value {
             Value::Whole(number) => {
                 T::try_from(*number).ok().filter(|number| range.contains(number))
@@ -163,8 +168,9 @@ impl Section {
         default: u64,
     ) -> Result<u64> {
         let (least, most) = (duration::spell(*range.start()), duration::spell(*range.end()));
-        let allowed =
+        let range_text =
             format!("\"{least}\" to \"{most}\", a whole number with its unit ms, s, m, h or d");
+        let allowed = self.bounds(key, range_text);
         let time =
             |value: &Value| duration::parse(text(value)?).filter(|time| range.contains(time));
         Ok(self.value(key, allowed, time)?.map_or(default, |(time, _)| time))
@@ -202,6 +208,11 @@ impl Section {
             .key
             .error(format!("{}{name} is not a known key: allowed here are {known}", self.path)))
     }
+}
+
+fn nought(value: &Value) -> bool {
+    matches!(value, Value::Whole(0))
+        || text(value).is_some_and(|text| text == "0" || duration::parse(text) == Some(0))
 }
 
 /// The text, where the value is one.

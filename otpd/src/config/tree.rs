@@ -26,6 +26,17 @@ pub(super) struct Node {
     pub(super) value: Value,
 }
 
+impl Node {
+    /// The value as it is written, for a message.
+    pub(super) fn excerpt(&self) -> String {
+        match self.value {
+            // Its keys may stand anywhere; its own place is its name.
+            Value::Table(_) => "{…}".to_owned(),
+            _ => self.place.excerpt(),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum Value {
     Text(String),

@@ -8,7 +8,7 @@ use otp_core::{
     recovery::{self, RecoveryCode},
     resync,
     secret::Secret,
-    throttle::Lockout,
+    throttle::{Lockout, Throttle},
     token::{Algorithm, Factor, State, Token},
     totp,
     window::Windows,
@@ -120,4 +120,12 @@ pub(crate) fn with_recovery(account: &mut Account) -> Vec<RecoveryCode> {
 pub(crate) fn by_token(id: &str) -> Result<Credential, Refusal> {
     let method = if id.starts_with('h') { "hotp" } else { "totp" };
     Ok(Credential::Token { id: id.to_owned(), method: method.to_owned() })
+}
+
+pub(crate) fn disabled(until_ms: Option<i64>) -> State {
+    State::Disabled { until_ms, reason: "lost".to_owned() }
+}
+
+pub(crate) fn failed(failures: u32, locked_until_ms: Option<i64>) -> Throttle {
+    Throttle { failures, locked_until_ms }
 }

@@ -1,6 +1,8 @@
 //! The decision as its callers see it: whole accounts, a virtual clock, every rule.
 
 #[cfg(test)]
+mod confirm;
+#[cfg(test)]
 mod enrolment;
 #[cfg(test)]
 mod fixture;

@@ -88,6 +88,28 @@ fn both_codes_are_spent_and_a_second_resync_with_them_is_refused() {
     assert_eq!(login(&mut account, &following, NOW + 30_000), by_token("t"));
 }
 
+/// `NOW` is 20 s into its step.
+#[test]
+fn the_clock_is_taken_to_be_where_the_window_covers_the_doubt_about_it() {
+    for (before, after, distance, offset_ms) in [
+        (1, 0, 0, 9_999),
+        (9, 8, 0, 9_999),
+        (0, 1, 0, -20_000),
+        (0, 0, 0, -5_000),
+        (1, 1, 0, -5_000),
+        (1, 1, 100, 2_995_000),
+        (1, 1, -100, -3_005_000),
+    ] {
+        let windows = |_: &str| Some(Windows { before, after, look_ahead: 0 });
+        let rules = Rules { windows: &windows, ..rules() };
+        let mut account = account([totp_token("t")]);
+        let second = step(&account.tokens[0], NOW).checked_add_signed(distance).unwrap();
+        let (one, two) = (code(&account.tokens[0], second - 1), code(&account.tokens[0], second));
+        resync::resync(&mut account, "t", &one, &two, &rules, NOW).unwrap();
+        assert_eq!(account.tokens[0].offset_ms, offset_ms, "-{before}/+{after}, {distance}");
+    }
+}
+
 #[test]
 fn what_cannot_be_resynchronised_is_neither_changed_nor_charged() {
     let second = step(&totp_token("t"), NOW);

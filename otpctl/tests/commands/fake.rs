@@ -1,0 +1,374 @@
+//! A bus of the test's own, and a Manager on it that answers as the contract says.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use otp_ipc::{
+    AuditFilter, AuditRecord, ChangeOptions, EnrolOptions, StatusDocument, TokenDocument,
+    TokenFilter, UserDocument, UserFilter, names,
+};
+use zbus::{DBusError, connection::Builder, interface};
+
+/// The secret of every token here.
+pub(crate) const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+/// The first code of every token, and what proves a credential.
+pub(crate) const CODE: &[u8] = b"287082";
+/// The id of alice's token that is there at the start.
+pub(crate) const PHONE: &str = "3f2a91bc5d6e7f8091a2b3c4d5e6f708";
+/// Another id that begins with the same six characters.
+pub(crate) const KEY: &str = "3f2a91ffffffffff91a2b3c4d5e6f708";
+/// The id that the next new token gets.
+pub(crate) const NEW: &str = "0123456789abcdef0123456789abcdef";
+
+pub(crate) fn uri() -> String {
+    format!(
+        "otpauth://totp/login.example.org:alice?secret={SECRET}&issuer=login.example.org\
+         &algorithm=SHA1&digits=6&period=30"
+    )
+}
+
+/// A private bus with a Manager; both end with this.
+pub(crate) struct Machine {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) state: Arc<Mutex<State>>,
+    bus: Child,
+    runtime: tokio::runtime::Runtime,
+    service: Option<zbus::Connection>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) tokens: Vec<TokenDocument>,
+    pub(crate) users: Vec<UserDocument>,
+    pub(crate) records: Vec<AuditRecord>,
+    /// The calls so far, with their arguments.
+    pub(crate) calls: Vec<String>,
+}
+
+impl Machine {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("bus");
+        let config = folder.path().join("bus.conf");
+        std::fs::write(
+            &config,
+            format!(
+                "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
+                 \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
+                 <busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>\
+                 <policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/>\
+                 <allow send_type=\"method_call\"/><allow send_destination=\"*\"/>\
+                 <allow receive_sender=\"*\"/></policy></busconfig>",
+                socket.display()
+            ),
+        )
+        .unwrap();
+        let mut bus = Command::new("dbus-daemon")
+            .arg(format!("--config-file={}", config.display()))
+            .args(["--nofork", "--nopidfile", "--print-address=1"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("dbus-daemon (package dbus-daemon) starts");
+        let mut ready = String::new();
+        BufReader::new(bus.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let state = Arc::new(Mutex::new(State::at_the_start()));
+        let mut machine = Self { folder, state, bus, runtime, service: None };
+        machine.service = Some(machine.serve());
+        machine
+    }
+
+    fn serve(&self) -> zbus::Connection {
+        self.runtime
+            .block_on(
+                Builder::address(self.address().as_str())
+                    .serve_at(names::OBJECT_PATH, Manager(Arc::clone(&self.state)))
+                    .name(names::BUS_NAME)
+                    .build(),
+            )
+            .unwrap()
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("unix:path={}", self.folder.path().join("bus").display())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// otpd ends, the bus stays.
+    pub(crate) fn stop_service(&mut self) {
+        let service = self.service.take().unwrap();
+        self.runtime.block_on(service.close()).unwrap();
+    }
+
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.state.lock().unwrap().calls.clone()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.bus.kill();
+        let _ = self.bus.wait();
+    }
+}
+
+impl State {
+    fn at_the_start() -> Self {
+        let user = |name: &str, recovery, lock: &str| UserDocument {
+            user: name.into(),
+            tokens: 1,
+            recovery,
+            lock: lock.into(),
+            ..UserDocument::default()
+        };
+        let record = |id, user: &str| AuditRecord {
+            id,
+            time: 1_767_312_000_000 + id,
+            event: "login".into(),
+            result: "ok".into(),
+            user: user.into(),
+            ..AuditRecord::default()
+        };
+        Self {
+            tokens: vec![token(PHONE, "alice", "phone"), token(KEY, "bob", "key")],
+            users: vec![user("alice", 7, "locked"), user("bob", 0, "open")],
+            records: vec![record(1, "alice"), record(2, "bob"), record(3, "alice")],
+            calls: Vec::new(),
+        }
+    }
+}
+
+fn token(id: &str, user: &str, label: &str) -> TokenDocument {
+    TokenDocument {
+        id: id.into(),
+        user: user.into(),
+        label: label.into(),
+        method: "totp".into(),
+        kind: "totp".into(),
+        state: "active".into(),
+        algorithm: "sha1".into(),
+        digits: 6,
+        period_ms: Some(30_000),
+        created: 1_767_312_000_000,
+        ..TokenDocument::default()
+    }
+}
+
+/// The errors of the contract.
+#[derive(Debug, DBusError)]
+#[zbus(prefix = "org.pamotp.Otpd1.Error")]
+pub(crate) enum Error {
+    #[zbus(error)]
+    Bus(zbus::Error),
+    InvalidArgument(String),
+    AccessDenied(String),
+    UnknownUser(String),
+    UnknownToken(String),
+    UnknownSession(String),
+    NoCredential(String),
+    ProofRequired(String),
+    Rejected(String),
+    WrongState(String),
+    Forbidden(String),
+    Busy(String),
+    Unavailable(String),
+    InvalidConfiguration(String),
+    NotInTheContract(String),
+}
+
+impl Error {
+    /// The error of a name.
+    fn named(name: &str) -> Option<Self> {
+        let text = String::from("as asked");
+        Some(match name {
+            "InvalidArgument" => Self::InvalidArgument(text),
+            "AccessDenied" => Self::AccessDenied(text),
+            "UnknownUser" => Self::UnknownUser(text),
+            "UnknownToken" => Self::UnknownToken(text),
+            "UnknownSession" => Self::UnknownSession(text),
+            "NoCredential" => Self::NoCredential(text),
+            "ProofRequired" => Self::ProofRequired(text),
+            "Rejected" => Self::Rejected(text),
+            "WrongState" => Self::WrongState(text),
+            "Forbidden" => Self::Forbidden(text),
+            "Busy" => Self::Busy(text),
+            "Unavailable" => Self::Unavailable("the store is \x1b[31mread-only".into()),
+            "InvalidConfiguration" => Self::InvalidConfiguration(text),
+            "NotInTheContract" => Self::NotInTheContract(text),
+            _ => return None,
+        })
+    }
+}
+
+struct Manager(Arc<Mutex<State>>);
+
+impl Manager {
+    fn called(&self, call: String) -> std::sync::MutexGuard<'_, State> {
+        let mut state = self.0.lock().unwrap();
+        state.calls.push(call);
+        state
+    }
+}
+
+/// bob must prove what he has.
+fn proven(user: &str, proof: Option<&[u8]>) -> Result<(), Error> {
+    match proof {
+        _ if user != "bob" => Ok(()),
+        None => Err(Error::ProofRequired("bob has a token".into())),
+        Some(CODE) => Ok(()),
+        Some(_) => Err(Error::Rejected("not the code".into())),
+    }
+}
+
+fn text(bytes: Option<&Vec<u8>>) -> String {
+    bytes.map_or_else(|| "none".into(), |bytes| String::from_utf8_lossy(bytes).into_owned())
+}
+
+#[interface(name = "org.pamotp.Otpd1.Manager")]
+impl Manager {
+    fn enrol(&self, user: &str, options: EnrolOptions) -> Result<(String, Vec<u8>), Error> {
+        let proof = text(options.proof.as_ref());
+        let mut state = self.called(format!(
+            "Enrol {user} method={:?} label={:?} active={:?} expires={} proof={proof}",
+            options.method,
+            options.label,
+            options.active,
+            options.expires.is_some()
+        ));
+        if !["alice", "bob", "mute"].contains(&user) {
+            return Err(Error::UnknownUser(format!("{user}: no such user here")));
+        }
+        proven(user, options.proof.as_deref())?;
+        let mut new = token(NEW, user, options.label.as_deref().unwrap_or("totp"));
+        new.state = if options.active == Some(true) { "active" } else { "pending" }.into();
+        state.tokens.push(new);
+        let uri = if user == "mute" { "no uri".into() } else { uri() };
+        Ok((NEW.into(), uri.into_bytes()))
+    }
+
+    fn confirm(&self, token: &str, code: &[u8]) -> Result<(), Error> {
+        let code_text = String::from_utf8_lossy(code).into_owned();
+        let mut state = self.called(format!("Confirm {token} {code_text}"));
+        if code != CODE {
+            return Err(Error::Rejected("not the code".into()));
+        }
+        state.set(token, "active")
+    }
+
+    fn revoke(&self, token: &str, options: ChangeOptions) -> Result<(), Error> {
+        let proof = text(options.proof.as_ref());
+        let mut state = self.called(format!("Revoke {token} proof={proof}"));
+        let user = state.tokens.iter().find(|known| known.id == token).map(|t| t.user.clone());
+        proven(&user.unwrap_or_default(), options.proof.as_deref())?;
+        state.tokens.retain(|known| known.id != token);
+        Ok(())
+    }
+
+    fn enable(&self, token: &str, _options: ChangeOptions) -> Result<(), Error> {
+        self.called(format!("Enable {token}")).set(token, "active")
+    }
+
+    fn disable(&self, token: &str, options: ChangeOptions) -> Result<(), Error> {
+        let mut state = self.called(format!("Disable {token} {:?}", options.reason));
+        state.set(token, "disabled")?;
+        let token = state.tokens.iter_mut().find(|known| known.id == token).unwrap();
+        (token.reason, token.disabled_until) = (options.reason, options.until);
+        Ok(())
+    }
+
+    fn resync(&self, token: &str, first: &[u8], second: &[u8]) -> Result<(), Error> {
+        let codes = [first, second].map(|code| String::from_utf8_lossy(code).into_owned());
+        self.called(format!("Resync {token} {}", codes.join(" "))).set(token, "active")
+    }
+
+    fn issue_recovery_codes(
+        &self,
+        user: &str,
+        options: ChangeOptions,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        drop(self.called(format!("IssueRecoveryCodes {user} {}", text(options.proof.as_ref()))));
+        proven(user, options.proof.as_deref())?;
+        Ok(vec![b"0000-1111-2222-3333".to_vec(), b"4444-5555-6666-7777".to_vec()])
+    }
+
+    fn unlock(&self, user: &str) -> Result<(), Error> {
+        drop(self.called(format!("Unlock {user}")));
+        Error::named(user).map_or(Ok(()), Err)
+    }
+
+    fn reset(&self, user: &str) -> Result<(), Error> {
+        drop(self.called(format!("Reset {user}")));
+        Ok(())
+    }
+
+    fn list_tokens(&self, filter: TokenFilter) -> (Vec<TokenDocument>, u64) {
+        let state = self.called(format!("ListTokens offset={:?}", filter.offset));
+        let wanted = |token: &&TokenDocument| {
+            filter.user.as_ref().is_none_or(|user| token.user == *user)
+                && filter.id.as_ref().is_none_or(|id| token.id == *id)
+        };
+        let all: Vec<_> = state.tokens.iter().filter(wanted).cloned().collect();
+        let (skip, most) = (filter.offset.unwrap_or(0), filter.limit.unwrap_or(1).min(2));
+        let page = all.iter().skip(skip as usize).take(most as usize).cloned().collect();
+        (page, all.len() as u64)
+    }
+
+    fn list_users(&self, filter: UserFilter) -> (Vec<UserDocument>, u64) {
+        let state = self.called(format!("ListUsers {:?} {:?}", filter.search, filter.locked));
+        let wanted = |user: &&UserDocument| {
+            filter.user.as_ref().is_none_or(|name| user.user == *name)
+                && filter.search.as_ref().is_none_or(|part| user.user.contains(part))
+                && filter.locked.is_none_or(|locked| (user.lock != "open") == locked)
+        };
+        let all: Vec<_> = state.users.iter().filter(wanted).cloned().collect();
+        let (skip, most) = (filter.offset.unwrap_or(0), filter.limit.unwrap_or(1));
+        let page = all.iter().skip(skip as usize).take(most as usize).cloned().collect();
+        (page, all.len() as u64)
+    }
+
+    fn audit(&self, filter: AuditFilter) -> Vec<AuditRecord> {
+        let state = self.called(format!("Audit after={:?}", filter.after));
+        let wanted = |record: &&AuditRecord| {
+            filter.user.as_ref().is_none_or(|user| record.user == *user)
+                && filter.since.is_none_or(|since| record.time >= since)
+                && filter.after.is_none_or(|after| record.id > after)
+        };
+        let all: Vec<_> = state.records.iter().filter(wanted).cloned().collect();
+        let skip = all.len().saturating_sub(filter.limit.unwrap_or(1) as usize);
+        all.into_iter().skip(skip).collect()
+    }
+
+    fn status(&self) -> StatusDocument {
+        drop(self.called("Status".into()));
+        StatusDocument {
+            version: "9.9.9".into(),
+            health: "ok".into(),
+            since: 1_767_312_000_000,
+            store: "sqlite".into(),
+            ..StatusDocument::default()
+        }
+    }
+
+    fn reload(&self) -> Result<(), Error> {
+        drop(self.called("Reload".into()));
+        Err(Error::InvalidConfiguration("/etc/otpd/otpd.toml:3:1: no key \"x\"".into()))
+    }
+}
+
+impl State {
+    fn set(&mut self, id: &str, state: &str) -> Result<(), Error> {
+        let token = self.tokens.iter_mut().find(|known| known.id == id);
+        let token = token.ok_or_else(|| Error::UnknownToken(id.into()))?;
+        token.state = state.into();
+        Ok(())
+    }
+}

@@ -1,0 +1,240 @@
+use super::*;
+
+#[test]
+fn numbers() {
+    let keys = [
+        Key {
+            before: "[lockout]",
+            name: "lockout.after",
+            read: |config| show(config.lockout.after),
+            default: "5",
+            takes: &[("1", "1"), ("100", "100"), ("0x1_0", "16")],
+            refuses: &[
+                "0",
+                "0x0",
+                "101",
+                "-1",
+                "\"5\"",
+                "5.0",
+                "true",
+                "[5]",
+                "4294967301",
+                "99999999999999999999",
+            ],
+            allowed: "1 to 100",
+        },
+        Key {
+            before: "[lockout]",
+            name: "lockout.disable_after",
+            read: |config| show(config.lockout.disable_after),
+            default: "100",
+            takes: &[("5", "5"), ("1000", "1000")],
+            refuses: &["0", "4", "1001", "\"never\""],
+            allowed: "5 to 1000",
+        },
+        Key {
+            before: "[lockout]\nafter = 9",
+            name: "lockout.disable_after",
+            read: |config| show(config.lockout.disable_after),
+            default: "100",
+            takes: &[("9", "9")],
+            refuses: &["8"],
+            allowed: "9 to 1000",
+        },
+        Key {
+            before: "[lockout]\npreset = \"pci\"",
+            name: "lockout.after",
+            read: |config| show(config.lockout.after),
+            default: "5",
+            takes: &[("1", "1"), ("10", "10")],
+            refuses: &["0", "11"],
+            allowed: "1 to 10",
+        },
+        Key {
+            before: "[store]",
+            name: "store.audit_rows",
+            read: |config| show(config.store.audit_rows),
+            default: "100000",
+            takes: &[("1000", "1000"), ("100000000", "100000000")],
+            refuses: &["0", "999", "100000001", "\"many\""],
+            allowed: "1000 to 100000000",
+        },
+        Key {
+            before: "[limits]",
+            name: "limits.sessions",
+            read: |config| show(config.limits.sessions),
+            default: "4096",
+            takes: &[("1", "1"), ("65536", "65536")],
+            refuses: &["0", "65537", "\"4096\""],
+            allowed: "1 to 65536",
+        },
+        Key {
+            before: "[limits]",
+            name: "limits.sessions_per_user",
+            read: |config| show(config.limits.sessions_per_user),
+            default: "8",
+            takes: &[("1", "1"), ("1024", "1024")],
+            refuses: &["0", "1025", "[1]"],
+            allowed: "1 to 1024",
+        },
+        Key {
+            before: "[limits]",
+            name: "limits.calls_per_user",
+            read: |config| show(config.limits.calls_per_user),
+            default: "4",
+            takes: &[("1", "1"), ("64", "64")],
+            refuses: &["0", "65", "4.5"],
+            allowed: "1 to 64",
+        },
+        Key {
+            before: "[limits]",
+            name: "limits.connections",
+            read: |config| show(config.limits.connections),
+            default: "4096",
+            takes: &[("1", "1"), ("65536", "65536")],
+            refuses: &["0", "65537", "false"],
+            allowed: "1 to 65536",
+        },
+        Key {
+            before: METHOD,
+            name: "method.digits",
+            read: |config| show(new_method(config).digits),
+            default: "6",
+            takes: &[("4", "4"), ("8", "8")],
+            refuses: &["0", "3", "9", "262", "\"6\""],
+            allowed: "4 to 8",
+        },
+        Key {
+            before: METHOD,
+            name: "method.key_size",
+            read: |config| show(new_method(config).key_size),
+            default: "20",
+            takes: &[("10", "10"), ("99", "99")],
+            refuses: &["0", "9", "100", "\"20\""],
+            allowed: "10 to 99",
+        },
+        Key {
+            before: METHOD,
+            name: "method.window_before",
+            read: |config| show(new_method(config).windows.before),
+            default: "1",
+            takes: &[("0", "0"), ("9", "9")],
+            refuses: &["-1", "10", "\"x\""],
+            allowed: "0 to 9",
+        },
+        Key {
+            before: METHOD,
+            name: "method.window_after",
+            read: |config| show(new_method(config).windows.after),
+            default: "0",
+            takes: &[("0", "0"), ("9", "9")],
+            refuses: &["-1", "10", "\"x\""],
+            allowed: "0 to 9",
+        },
+        Key {
+            before: HOTP,
+            name: "method.look_ahead",
+            read: |config| {
+                show(
+                    config
+                        .method("m")
+                        .unwrap_or_else(|| config.method("hotp").unwrap())
+                        .windows
+                        .look_ahead,
+                )
+            },
+            default: "10",
+            takes: &[("0", "0"), ("50", "50")],
+            refuses: &["-1", "51", "\"10\""],
+            allowed: "0 to 50",
+        },
+    ];
+    keys.iter().for_each(check);
+}
+
+#[test]
+fn lengths_of_time() {
+    let keys = [
+        Key {
+            before: "[lockout]",
+            name: "lockout.first",
+            read: |config| show(config.lockout.first_ms),
+            default: "60000",
+            takes: &[("\"1s\"", "1000"), ("\"24h\"", "86400000"), ("\"30000ms\"", "30000")],
+            refuses: &[
+                "0",
+                "\"0s\"",
+                "\"999ms\"",
+                "\"86401s\"",
+                "60",
+                "\"60\"",
+                "\"1.5m\"",
+                "\"-60s\"",
+                "\"soon\"",
+            ],
+            allowed: "\"1s\" to \"1d\", UNIT",
+        },
+        Key {
+            before: "[lockout]",
+            name: "lockout.longest",
+            read: |config| show(config.lockout.longest_ms),
+            default: "900000",
+            takes: &[("\"60s\"", "60000"), ("\"30d\"", "2592000000")],
+            refuses: &["\"0s\"", "\"59s\"", "\"31d\"", "900", "true"],
+            allowed: "\"1m\" to \"30d\", UNIT",
+        },
+        Key {
+            before: "[lockout]\npreset = \"pci\"",
+            name: "lockout.first",
+            read: |config| show(config.lockout.first_ms),
+            default: "60000",
+            takes: &[("\"30m\"", "1800000"), ("\"1d\"", "86400000")],
+            refuses: &["\"0ms\"", "\"29m\"", "\"2d\""],
+            allowed: "\"30m\" to \"1d\", UNIT",
+        },
+        Key {
+            before: "[enrolment]",
+            name: "enrolment.pending",
+            read: |config| show(config.enrolment.pending_ms),
+            default: "600000",
+            takes: &[("\"1m\"", "60000"), ("\"7d\"", "604800000")],
+            refuses: &["\"0s\"", "\"59s\"", "\"8d\"", "600"],
+            allowed: "\"1m\" to \"7d\", UNIT",
+        },
+        Key {
+            before: "[limits]",
+            name: "limits.prompt_lifetime",
+            read: |config| show(config.limits.prompt_lifetime_ms),
+            default: "300000",
+            takes: &[("\"10s\"", "10000"), ("\"1h\"", "3600000")],
+            refuses: &["\"0s\"", "\"9s\"", "\"3601s\"", "300", "[]"],
+            allowed: "\"10s\" to \"1h\", UNIT",
+        },
+        Key {
+            before: METHOD,
+            name: "method.t0",
+            read: |config| show(new_method(config).factor),
+            default: "Totp { t0_ms: 0, period_ms: 30000 }",
+            takes: &[
+                ("\"0ms\"", "Totp { t0_ms: 0, period_ms: 30000 }"),
+                ("\"36500d\"", "Totp { t0_ms: 3153600000000, period_ms: 30000 }"),
+            ],
+            refuses: &["1", "\"-1ms\"", "\"36501d\"", "1970-01-01"],
+            allowed: "\"0ms\" to \"36500d\", UNIT",
+        },
+        Key {
+            before: METHOD,
+            name: "method.time_step",
+            read: |config| show(new_method(config).factor),
+            default: "Totp { t0_ms: 0, period_ms: 30000 }",
+            takes: &[
+                ("\"1s\"", "Totp { t0_ms: 0, period_ms: 1000 }"),
+                ("\"1h\"", "Totp { t0_ms: 0, period_ms: 3600000 }"),
+                ("\"30500ms\"", "Totp { t0_ms: 0, period_ms: 30500 }"),
+            ],
+            refuses: &["\"0s\"", "0", "\"999ms\"", "\"3601s\"", "30"],
+            allowed: "\"1s\" to \"1h\", UNIT",
+        },
+    ];
+    keys.iter().for_each(check);
+}
