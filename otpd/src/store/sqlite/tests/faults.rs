@@ -51,6 +51,45 @@ fn a_full_disk_refuses_and_recovers_without_a_restart() {
     .unwrap();
 }
 
+#[test]
+fn tokens_without_their_account_are_not_nobody() {
+    let home = Home::new();
+    let store = home.open().unwrap();
+    wait(decide(&store, "alice", |work| work.account = Some(account()))).unwrap();
+    home.rows().execute("DELETE FROM account", []).unwrap();
+    assert!(matches!(wait(store.enrolment("alice")), Err(StoreError::Integrity(_))));
+    assert!(matches!(wait(decide(&store, "alice", |_| ())), Err(StoreError::Integrity(_))));
+}
+
+/// All rows are there and intact, but a search does not find them.
+#[test]
+fn accounts_out_of_order_are_noticed() {
+    let home = Home::new();
+    let store = home.open().unwrap();
+    for user in ["alice", "bob"] {
+        wait(decide(&store, user, |work| work.account = Some(Account::default()))).unwrap();
+    }
+    drop(store);
+    let (page, size): (u64, u64) = home
+        .rows()
+        .query_row(
+            "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = 'account'",
+            [],
+            |row| Ok((row.get::<_, u32>(0)?.into(), row.get::<_, u32>(1)?.into())),
+        )
+        .unwrap();
+    // The pointers to a leaf's cells follow its header of 8 bytes, 2 bytes each.
+    let pointers = (page - 1) * size + 8;
+    let file = fs::OpenOptions::new().read(true).write(true).open(home.store()).unwrap();
+    let mut cells = [0; 4];
+    file.read_exact_at(&mut cells, pointers).unwrap();
+    cells.rotate_left(2);
+    file.write_all_at(&cells, pointers).unwrap();
+    let missed = "SELECT count(*) FROM account WHERE user = 'alice'";
+    assert_eq!(home.rows().query_row(missed, [], |row| row.get::<_, u32>(0)), Ok(0));
+    assert!(home.refusal().contains("changed or damaged"));
+}
+
 /// Whatever is damaged: no panic, nobody counts as unenrolled, no secret but the right one.
 #[test]
 fn a_damaged_file_never_says_less_than_it_did() {
