@@ -8,7 +8,10 @@ use crate::settings;
 pub fn golden(name: &str, transcript: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.txt"));
     if settings::bless() {
-        fs::write(&path, transcript).unwrap();
+        // Several tests have the same transcript: none may read it half written.
+        let new = path.with_extension(format!("{:?}", std::thread::current().id()));
+        fs::write(&new, transcript).unwrap();
+        fs::rename(&new, &path).unwrap();
     }
     let expected =
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -29,11 +29,12 @@ fn what_is_right_is_ok() {
     World::run(|_| {
         assert_eq!(check().ok().trim(), "ok", "a missing file");
         let all = "[lockout]\nafter = 5\nfirst = \"60s\"\nlongest = \"15m\"\ndisable_after = 100\n\
-                   [[method]]\nname = \"acme\"\ntype = \"totp\"\nalgorithm = \"sha256\"\ndigits = 8\ntime_step = \"30000ms\"\nwindow_before = 1\nwindow_after = 0\n\
+                   [[method]]\nname = \"acme\"\ntype = \"totp\"\nalgorithm = \"sha256\"\ndigits = 8\ntime_step = \"30000ms\"\nwindow_before = 1\nwindow_after = 0\ndirectories = [\"local\"]\n\
                    [[policy]]\nname = \"all\"\nmatch = { service = [\"sshd\"] }\nfactor = \"require\"\nunenrolled = \"deny\"\n";
         for text in ["", "# nothing\n", all] {
             fs::write(CONFIGURATION, text).unwrap();
-            assert_eq!(check().ok().trim(), "ok", "{text}");
+            // Lines before it are warnings, such as of a method that some apps do not know.
+            assert_eq!(check().ok().lines().last(), Some("ok"), "{text}");
         }
     });
 }
@@ -57,7 +58,7 @@ fn each_mistake_is_told_with_file_line_and_what_is_allowed() {
         (b"[[method]]\nname = \"x\"\ntype = \"topt\"\n", 3, &["totp", "hotp"]),
         (b"[[policy]]\nname = \"x\"\nfactor = \"maybe\"\n", 3, &["require", "skip", "deny"]),
         (b"[limits]\nsessions = 0\n", 2, &["sessions", "0 never means unlimited"]),
-        (b"[lockout]\nafter = 3\nafter = 4\n", 3, &["after"]),
+        (b"[lockout]\nafter = 3\nafter = 4\n", 3, &["duplicate key"]),
         (b"[lockout\nafter = 3\n", 1, &[]),
         (b"after = \n", 1, &[]),
         (b"[lockout]\n# \xff\xfe\nafter = 3\n", 2, &["UTF-8"]),

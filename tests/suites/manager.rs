@@ -1,7 +1,5 @@
 //! Who may manage: root everything, others nothing that polkit does not allow, and here is no polkit.
 
-use std::fs;
-
 use harness::{
     ALICE, BusKind, NOBODY, World,
     otpd::{document, enrol, otpctl, otpctl_with},
@@ -45,8 +43,6 @@ fn call(uid: u32, method: &str, arguments: &[&str]) -> Output {
 
 fn denied(kind: BusKind) {
     World::run(|world| {
-        // Without its file dbus-daemon does not start polkit on demand.
-        fs::write("/etc/dbus-1/system.d/no-polkit.conf", "<busconfig><policy context=\"mandatory\"><deny send_destination=\"org.freedesktop.PolicyKit1\"/></policy></busconfig>").unwrap();
         world.bus(kind);
         let _otpd = world.otpd("");
         let token = enrol("bob", &["--method", "hotp"]);
@@ -59,13 +55,11 @@ fn denied(kind: BusKind) {
                     .collect();
                 let done = call(uid, method, &arguments);
                 assert_ne!(done.code(), 0, "{uid} may {method}: {}", done.stdout);
-                assert!(
-                    done.stderr.contains("Access denied")
-                        || done.stderr.contains("AccessDenied")
-                        || done.stderr.contains("may not"),
-                    "{uid} {method}: {}",
-                    done.stderr
-                );
+                let why = done.stderr.to_lowercase();
+                let denied = ["access denied", "accessdenied", "not allowed", "is for root"]
+                    .iter()
+                    .any(|words| why.contains(words));
+                assert!(denied, "{uid} {method}: {why}");
             }
         }
         assert_eq!(document(&["user", "show", "bob"]), before);
@@ -196,7 +190,7 @@ fn hostile_arguments_are_errors() {
             ("Enrol", &["sa{sv}", "nobody-of-that-name", "0"]),
             ("Revoke", &["sa{sv}", "../../etc/passwd", "0"]),
             ("Unlock", &["s", ""]),
-            ("ListUsers", &["a{sv}", "1", "limit", "u", "4294967295"]),
+            ("ListUsers", &["a{sv}", "1", "limit", "i", "-1"]),
             ("ListUsers", &["a{sv}", "1", "search", "s", &long]),
             ("Frobnicate", &[]),
         ] {

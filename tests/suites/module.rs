@@ -11,7 +11,9 @@ use harness::{
 
 /// `auth` lines with the module's options, each as a service of that name.
 fn service(world: &World, options: &str) -> String {
-    let name = format!("m-{}", options.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+    // libpam looks for the name in lower case.
+    let name =
+        format!("m-{}", options.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
     world.stack(&name, &[&format!("required {MODULE} {options}")]);
     name
 }

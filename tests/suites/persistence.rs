@@ -58,13 +58,14 @@ fn it_refuses_to_start_without_what_was_initialised() {
         enrol("alice", &[]);
         otpd.stop();
         for (path, word) in [(STORE, "store"), (KEY, "key")] {
-            fs::rename(path, "/run/e2e/away").unwrap();
+            let away = format!("{path}.away");
+            fs::rename(path, &away).unwrap();
             let told = refuses(world);
             assert!(told.contains(path) && told.contains(word), "{told}");
             let init = run(command(&program("otpd")).arg("init"), b"");
             assert_ne!(init.code(), 0, "init made a new {word} beside the old rest");
             assert!(!fs::exists(path).unwrap(), "{path} was made anew");
-            fs::rename("/run/e2e/away", path).unwrap();
+            fs::rename(&away, path).unwrap();
         }
         fs::write(KEY, [0x5a; 32]).unwrap();
         let told = refuses(world);
@@ -80,11 +81,12 @@ fn it_refuses_a_store_or_key_that_others_can_reach() {
             give_to_daemon(path, 0o644);
             assert!(refuses(world).contains(path), "{path} 0644");
             give_to_daemon(path, 0o600);
-            fs::rename(path, "/run/e2e/away").unwrap();
-            std::os::unix::fs::symlink("/run/e2e/away", path).unwrap();
+            let away = format!("{path}.away");
+            fs::rename(path, &away).unwrap();
+            std::os::unix::fs::symlink(&away, path).unwrap();
             assert!(refuses(world).contains(path), "{path} is a symlink");
             fs::remove_file(path).unwrap();
-            fs::rename("/run/e2e/away", path).unwrap();
+            fs::rename(&away, path).unwrap();
         }
     });
 }

@@ -28,7 +28,7 @@ fn codes_are_what_the_rest_of_the_world_computes() {
         for digits in 6..=8 {
             let name = format!("{algorithm}-{digits}");
             configuration += &format!(
-                "[[method]]\nname = \"{name}\"\ntype = \"totp\"\nalgorithm = \"{algorithm}\"\ndigits = {digits}\nkey_size = 32\n"
+                "[[method]]\nname = \"{name}\"\ntype = \"totp\"\nalgorithm = \"{algorithm}\"\ndigits = {digits}\nkey_size = 32\ndirectories = [\"local\"]\n"
             );
             methods.push((name, algorithm));
         }
