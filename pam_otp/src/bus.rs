@@ -152,7 +152,8 @@ impl Client {
             *slot = *byte;
         }
         self.send(&bytes)?;
-        body(&self.reply(&respond)?)
+        let (step,) = body(&self.reply(&respond)?)?;
+        Ok(step)
     }
 
     /// A call of otpd's login interface.

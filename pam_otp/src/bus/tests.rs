@@ -103,7 +103,7 @@ fn a_login_takes_two_round_trips() {
         stream.write_all(b"OK 0123456789abcdef0123456789abcdef\r\n").unwrap();
         put(&mut stream, &first_step(&call));
         let respond = next(&mut stream).unwrap();
-        let granted = Step::bare(StepKind::Granted);
+        let granted = (Step::bare(StepKind::Granted),);
         put(&mut stream, &Message::method_return(&respond.header()).build(&granted).unwrap());
         assert!(next(&mut stream).is_none());
         (greeting, call, respond)
@@ -409,7 +409,7 @@ fn bus(
                 by_bus().build(&BTreeMap::from([("UnixUserID", &uid), ("ProcessID", &uid)]))
             }
             "Begin" => returned().build(&("session", Step::prompt("Code: ", false, None))),
-            _ => returned().build(&Step::bare(StepKind::Granted)),
+            _ => returned().build(&(Step::bare(StepKind::Granted),)),
         };
         put(&mut stream, &reply.unwrap());
     }
