@@ -104,12 +104,23 @@ fn without_the_daemon_or_the_bus_it_says_what_to_look_at() {
     assert_eq!(done.code, 2, "an option that is given twice: {}", done.err);
     let done = Command::new(env!("CARGO_BIN_EXE_otpctl"))
         .args(["--bus", "unix:path=/nonexistent/bus", "--json", "status"])
-        .env("DBUS_SYSTEM_BUS_ADDRESS", machine.address())
         .output()
         .unwrap();
     let done = Done::of(done);
     let document: Value = serde_json::from_str(&done.err).unwrap();
     assert_eq!((done.code, &document["error"]), (4, &json!("Unavailable")), "{}", done.err);
+}
+
+#[test]
+fn the_environment_does_not_choose_the_bus() {
+    let machine = Machine::start();
+    Command::new(env!("CARGO_BIN_EXE_otpctl"))
+        .arg("status")
+        .env("DBUS_SYSTEM_BUS_ADDRESS", machine.address())
+        .env("DBUS_SESSION_BUS_ADDRESS", machine.address())
+        .output()
+        .unwrap();
+    assert_eq!(machine.calls(), [""; 0]);
 }
 
 #[test]
@@ -319,12 +330,14 @@ fn the_record_is_shown_and_followed() {
     let mut lines = std::io::BufRead::lines(out)
         .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap()["id"].clone());
     assert_eq!(lines.next(), Some(json!(3)));
-    {
-        let mut state = machine.state.lock().unwrap();
-        let new = otp_ipc::AuditRecord { id: 4, user: "bob".into(), ..state.records[1].clone() };
-        state.records.push(new);
+    for id in [4, 5] {
+        {
+            let mut state = machine.state.lock().unwrap();
+            let new = otp_ipc::AuditRecord { id, ..state.records[1].clone() };
+            state.records.push(new);
+        }
+        assert_eq!(lines.next(), Some(json!(id)), "each once");
     }
-    assert_eq!(lines.next(), Some(json!(4)));
     follow.kill().unwrap();
     follow.wait().unwrap();
     assert!(machine.calls().contains(&"Audit after=Some(3)".to_owned()));
