@@ -132,9 +132,14 @@ impl Host {
         }
     }
 
+    /// Starts a login and leaves it to itself.
+    pub fn begin(&mut self, login: Login) {
+        self.order(&Order::Login(Box::new(login.0)));
+    }
+
     /// Starts a login and leaves it waiting at its first prompt; returns the prompt's text.
     pub fn wait_at_prompt(&mut self, login: Login) -> String {
-        self.order(&Order::Login(Box::new(login.0)));
+        self.begin(login);
         match self.report() {
             Report::Messages(messages) => {
                 let mut transcript = String::new();

@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::Stdio,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -91,6 +91,28 @@ impl Sshd {
         for (n, reply) in replies.iter().enumerate() {
             fs::write(format!("{ask}/{}", n + 1), format!("{reply}\n")).unwrap();
         }
+        let done = run(&mut self.client(user, &ask), b"");
+        let prompts = fs::read_to_string(format!("{ask}/prompts")).unwrap();
+        let asked: String =
+            prompts.lines().map(|line| format!("prompt: {:?}\n", spoken(line))).collect();
+        let told = done.stderr.replace(&format!("{user}@127.0.0.1"), "USER");
+        Session {
+            admitted: done.status.success() && done.stdout == format!("admitted as {user}\n"),
+            transcript: format!("{asked}{told}{}", done.stdout),
+            took: done.took,
+        }
+    }
+
+    /// Starts a login whose first prompt is never answered; it ends when dropped.
+    pub fn leave_at_prompt(&self, user: &str) -> Process {
+        let askpass = format!("{FOLDER}/never");
+        fs::write(&askpass, "#!/bin/sh\nexec sleep 600\n").unwrap();
+        fs::set_permissions(&askpass, fs::Permissions::from_mode(0o755)).unwrap();
+        Process::start(self.client(user, "").env("SSH_ASKPASS", askpass).stderr(Stdio::null()))
+    }
+
+    /// An ssh client that takes its replies from the folder `ask`.
+    fn client(&self, user: &str, ask: &str) -> Command {
         let preferred = match self.methods {
             Methods::Keyboard => "PreferredAuthentications=keyboard-interactive",
             Methods::KeyThenKeyboard => "PreferredAuthentications=publickey,keyboard-interactive",
@@ -113,17 +135,8 @@ impl Sshd {
         ssh.args([&format!("{user}@127.0.0.1"), "echo admitted as $(id -un)"]);
         ssh.env("SSH_ASKPASS", format!("{FOLDER}/askpass"))
             .env("SSH_ASKPASS_REQUIRE", "force")
-            .env("ASK", &ask);
-        let done = run(&mut ssh, b"");
-        let prompts = fs::read_to_string(format!("{ask}/prompts")).unwrap();
-        let asked: String =
-            prompts.lines().map(|line| format!("prompt: {:?}\n", spoken(line))).collect();
-        let told = done.stderr.replace(&format!("{user}@127.0.0.1"), "USER");
-        Session {
-            admitted: done.status.success() && done.stdout == format!("admitted as {user}\n"),
-            transcript: format!("{asked}{told}{}", done.stdout),
-            took: done.took,
-        }
+            .env("ASK", ask);
+        ssh
     }
 
     /// Its process id.
@@ -149,7 +162,7 @@ trait Startable {
     fn start(&mut self) -> Process;
 }
 
-impl Startable for std::process::Command {
+impl Startable for Command {
     fn start(&mut self) -> Process {
         Process::start(self)
     }

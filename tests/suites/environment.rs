@@ -43,6 +43,14 @@ const HOSTILE: [(&str, &str); 18] = [
 fn evil() -> Silent {
     fs::create_dir("/run/e2e/evil").unwrap();
     fs::write("/run/e2e/evil/program", format!("#!/bin/sh\nid >>{MARKER}\n")).unwrap();
+    let library = format!(
+        "#include <unistd.h>\n#include <fcntl.h>\n__attribute__((constructor)) static void run(void) {{ if (geteuid() == 0) close(open(\"{MARKER}\", O_CREAT | O_WRONLY, 0666)); }}\n"
+    );
+    run(
+        command("cc").args(["-shared", "-fPIC", "-x", "c", "-", "-o", "/run/e2e/evil/library.so"]),
+        library.as_bytes(),
+    )
+    .ok();
     run(command("chmod").args(["-R", "a+rwx", "/run/e2e/evil"]), b"").ok();
     Silent::listen(HOSTILE_BUS)
 }

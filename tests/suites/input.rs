@@ -164,6 +164,7 @@ fn whoever_is_named_badly_is_denied_like_everyone() {
     with_two(|world, token| {
         let mut host = world.host();
         let known = host.login(Login::new("login", "alice"), &[token.wrong().as_bytes()]);
+        assert_eq!((known.code(), known.prompts), (code::AUTH_ERR, 1));
         let code = token.at(0);
         for (what, user) in users {
             let outcome =

@@ -14,5 +14,7 @@ mod module;
 mod persistence;
 mod races;
 mod self_service;
+mod sshd;
+mod timing;
 mod tokens;
 mod unprivileged;

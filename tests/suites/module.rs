@@ -1,6 +1,13 @@
 //! The module's options and return codes on a real libpam.
 
-use std::time::Duration;
+use std::{
+    io::{Read, Write},
+    net::Shutdown,
+    os::unix::net::{UnixListener, UnixStream},
+    sync::Mutex,
+    thread,
+    time::Duration,
+};
 
 use harness::{
     Login, MODULE, PANIC_MODULE, PASSWORD, World,
@@ -230,6 +237,50 @@ fn a_failure_asks_for_a_delay() {
         );
         assert!(wrong.machine() < Duration::from_secs(1), "{:?}", wrong.machine());
     });
+}
+
+/// A login over root's socket is two round trips: what the module says comes in two bursts, with the
+/// daemon's answer between them.
+#[test]
+fn a_login_is_two_round_trips() {
+    World::run(|world| {
+        let _otpd = world.otpd("");
+        let token = enrol("alice", &["--method", "hotp"]);
+        world.stack("login", &[&format!("required {MODULE} socket=/run/e2e/relay")]);
+        let relay = UnixListener::bind("/run/e2e/relay").unwrap();
+        let bursts = thread::scope(|scope| {
+            let bursts = scope.spawn(|| {
+                let module = relay.accept().unwrap().0;
+                let daemon = UnixStream::connect(harness::otpd::LOGIN_SOCKET).unwrap();
+                let speaker = Mutex::new(Vec::new());
+                thread::scope(|scope| {
+                    scope.spawn(|| pass_on(&module, &daemon, 'm', &speaker));
+                    pass_on(&daemon, &module, 'd', &speaker);
+                });
+                speaker.into_inner().unwrap()
+            });
+            let code = token.code();
+            let outcome = world.host().login(Login::new("login", "alice"), &[code.as_bytes()]);
+            assert_eq!(outcome.code(), code::SUCCESS);
+            bursts.join().unwrap()
+        });
+        assert_eq!(bursts, ['m', 'd', 'm', 'd']);
+    });
+}
+
+/// Passes bytes on until their source ends; writes down who speaks when that changes.
+fn pass_on(mut from: &UnixStream, mut to: &UnixStream, who: char, speaker: &Mutex<Vec<char>>) {
+    let mut bytes = [0; 65_536];
+    while let Ok(length @ 1..) = from.read(&mut bytes) {
+        {
+            let mut spoken = speaker.lock().unwrap();
+            if spoken.last() != Some(&who) {
+                spoken.push(who);
+            }
+        }
+        to.write_all(&bytes[..length]).unwrap();
+    }
+    let _ = to.shutdown(Shutdown::Both);
 }
 
 /// A panic inside ends in PAM_ABORT; the host lives, hears nothing and can go on.

@@ -1,9 +1,12 @@
 //! PAM applications that are not root, such as screen lockers and databases, over the system bus.
 
+use std::time::Duration;
+
 use harness::{
     ALICE, BOB, BusKind, Login, MODULE, World,
     otpd::{document, enrol},
     pam::code,
+    process::until,
 };
 
 fn own_user_only(kind: BusKind) {
@@ -75,17 +78,20 @@ fn a_user_cannot_crowd_out_logins() {
         world.stack("locker", &[&format!("required {MODULE} timeout=5")]);
         let (alice, bob) =
             (enrol("alice", &["--method", "hotp"]), enrol("bob", &["--method", "hotp"]));
-        // As many as the bus or the daemon let them have; the rest is refused.
+        // Each would wait at its prompt; the daemon lets alice have so many and no more.
         let mut crowd: Vec<_> = (0..60).map(|_| world.host_as(ALICE, &[])).collect();
-        std::thread::scope(|scope| {
-            for host in &mut crowd {
-                scope.spawn(|| host.login(Login::new("locker", "alice"), &[]));
-            }
-            let mut host = world.host();
-            let code = bob.code();
-            let login = host.login(Login::new("locker", "bob"), &[code.as_bytes()]);
+        for host in &mut crowd {
+            host.begin(Login::new("locker", "alice"));
+        }
+        for code in bob.codes(0, 5) {
+            let login = world.host().login(Login::new("locker", "bob"), &[code.as_bytes()]);
             assert_eq!(login.code(), code::SUCCESS);
-        });
+            assert!(login.machine() < Duration::from_secs(1), "{:?}", login.machine());
+        }
+        let waiting = document(&["status"])["sessions"].as_u64().unwrap();
+        assert!((1..60).contains(&waiting), "alice has {waiting} logins at their prompt");
+        drop(crowd);
+        until("alice's logins are forgotten", || document(&["status"])["sessions"] == 0);
         let later = world
             .host_as(ALICE, &[])
             .login(Login::new("locker", "alice"), &[alice.code().as_bytes()]);
