@@ -55,6 +55,7 @@ macro_rules! contract_suite {
     ($new:expr) => {
         contract_suite!($new; round_trip, none_creates_and_removes, audit_with_the_change,
             a_panic_leaves_nothing, state_survives, one_user_is_serialised, many_users_at_once,
+            reads_see_whole_changes,
             token_lists, user_lists, usable_is_active, audit_lists, owners, enrolments,
             tampering_is_refused, accounts_that_come_or_go_are_noticed, equals_a_model);
     };
@@ -334,6 +335,24 @@ pub(crate) fn one_user_is_serialised(new: New<'_>) {
     let throttle = Throttle { failures: 400, locked_until_ms: None };
     let tokens = vec![Token { next: 400, ..token("t") }];
     expect(&*store, "alice", Some(Account { throttle, tokens, ..Account::default() }));
+}
+
+pub(crate) fn reads_see_whole_changes(new: New<'_>) {
+    let backend = new();
+    let store = backend.open().unwrap();
+    put(&*store, "alice", Account { tokens: vec![token("t")], ..Account::default() });
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..300 {
+                change(&*store, "alice", |account| account.tokens[0].next += 1);
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            assert!(wait(store.enrolment("alice")).unwrap().unwrap().enrolled);
+        }
+    });
 }
 
 pub(crate) fn many_users_at_once(new: New<'_>) {
