@@ -43,6 +43,8 @@ enum Command {
     Init,
     /// Read the configuration, say what is wrong with it, change nothing
     CheckConfig,
+    /// Print the configuration as it counts, defaults included
+    ShowConfig,
 }
 
 /// What ends the daemon; the text says what to do.
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Some(Command::CheckConfig) => check_config(&arguments),
+        Some(Command::ShowConfig) => show_config(&arguments),
         Some(Command::Init) => init(&arguments),
         None => serve(&arguments),
     };
@@ -72,6 +75,16 @@ fn check_config(arguments: &Arguments) -> Result<(), Failure> {
         println!("warning: {warning}");
     }
     println!("ok");
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "this command's answer")]
+fn show_config(arguments: &Arguments) -> Result<(), Failure> {
+    let loaded = Config::load(&arguments.config)?;
+    for file in &loaded.files {
+        println!("# {}", file.display());
+    }
+    print!("{}", loaded.config);
     Ok(())
 }
 

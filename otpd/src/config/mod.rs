@@ -10,6 +10,7 @@ mod method;
 mod policy;
 mod section;
 mod settings;
+mod show;
 mod tree;
 
 use std::path::{Path, PathBuf};
