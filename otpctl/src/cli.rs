@@ -250,6 +250,11 @@ pub(crate) enum Config {
         /// The main file [default: /etc/otpd/otpd.toml]
         file: Option<PathBuf>,
     },
+    /// Print the configuration as it counts, defaults included
+    Show {
+        /// The main file [default: /etc/otpd/otpd.toml]
+        file: Option<PathBuf>,
+    },
     /// Have the daemon read its configuration again
     Reload,
 }
@@ -335,7 +340,8 @@ mod tests {
             ("config check", true),
             ("config check otpd.toml", true),
             ("config reload", true),
-            ("config show", false),
+            ("config show", true),
+            ("config edit", false),
             ("audit --user alice --since 7d --follow --limit 5", true),
             ("completions bash", true),
             ("man out", true),

@@ -14,25 +14,42 @@ const DAEMON: &str = "/usr/sbin/otpd";
 
 /// Has the daemon's own program check the files, so that there is one set of rules.
 pub(crate) fn check(file: Option<&Path>, out: &Output) -> Result<(), Failure> {
+    let said = ask("check-config", file)?;
+    let warnings: Vec<_> = said.iter().filter_map(|line| line.strip_prefix("warning: ")).collect();
+    if out.json {
+        return out.done(&json!({ "ok": true, "warnings": warnings }), "ok");
+    }
+    said.iter().try_for_each(|line| out.notice(line))
+}
+
+/// Has the daemon's own program print what the files come to.
+pub(crate) fn show(file: Option<&Path>, out: &Output) -> Result<(), Failure> {
+    let text = ask("show-config", file)?.join("\n");
+    out.show(&json!({ "toml": text }), || text.clone())
+}
+
+/// What the daemon's own program answers, line by line.
+fn ask(question: &str, file: Option<&Path>) -> Result<Vec<String>, Failure> {
     let daemon = daemon();
     let mut command = Command::new(&daemon);
-    command.arg("check-config").env_clear();
+    command.arg(question).env_clear();
     if let Some(file) = file {
         command.arg("--config").arg(file);
     }
     let answer = command.output().map_err(|error| {
-        Failure::failed(format!("config check: {}: {error}; is otpd installed?", daemon.display()))
+        Failure::failed(format!("config: {}: {error}; is otpd installed?", daemon.display()))
     })?;
+    let lines = |bytes: &[u8]| -> Vec<_> {
+        String::from_utf8_lossy(bytes).lines().map(printable).collect()
+    };
     if answer.status.success() {
-        return out.done(&json!({ "ok": true }), "ok");
+        return Ok(lines(&answer.stdout));
     }
-    let text = [answer.stdout, answer.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<_> = text.lines().map(printable).collect();
-    let message = if lines.is_empty() {
-        format!("config check: {}: {}", daemon.display(), answer.status)
+    let said = lines(&[answer.stdout, answer.stderr].concat());
+    let message = if said.is_empty() {
+        format!("config: {}: {}", daemon.display(), answer.status)
     } else {
-        lines.join("\n")
+        said.join("\n")
     };
     Err(Failure::new(Exit::Failed, "InvalidConfiguration", message))
 }

@@ -27,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Man { dir } => clap_mangen::generate_to(Cli::command(), &dir)
             .map_err(|error| Failure::write(dir.display(), &error)),
         Command::Config(Config::Check { file }) => config::check(file.as_deref(), &out),
+        Command::Config(Config::Show { file }) => config::show(file.as_deref(), &out),
         command => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -359,19 +359,33 @@ fn the_status_and_a_reload_that_is_refused() {
 fn a_configuration_is_checked_by_the_daemon_beside_this_program() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("otpctl");
-    std::fs::copy(env!("CARGO_BIN_EXE_otpctl"), &own).unwrap();
+    // Written by other programs: a file that this one has open for writing, or that a child which
+    // another test forks meanwhile has, cannot be executed.
+    let made = Command::new("cp").arg(env!("CARGO_BIN_EXE_otpctl")).arg(&own).status().unwrap();
+    assert!(made.success());
     let daemon = folder.path().join("otpd");
-    let check = |script: &str, arguments: &[&str]| {
-        std::fs::write(&daemon, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&daemon, PermissionsExt::from_mode(0o755)).unwrap();
+    let config = |script: &str, arguments: &[&str]| {
+        let write = ["-c", "printf '#!/bin/sh\\n%s\\n' \"$0\" >\"$1\" && chmod 755 \"$1\"", script];
+        assert!(Command::new("sh").args(write).arg(&daemon).status().unwrap().success());
         let mut own = Command::new(&own);
-        own.args(["config", "check"]).args(arguments).env("FROM_OUTSIDE", "1");
+        own.arg("config").args(arguments).env("FROM_OUTSIDE", "1");
         Done::of(own.output().unwrap())
     };
+    let check =
+        |script: &str, arguments: &[&str]| config(script, &[&["check"], arguments].concat());
     let done = check("[ \"$*\" = check-config ] && echo ok", &[]);
     assert_eq!((done.code, done.out.as_str()), (0, "ok\n"), "{}", done.err);
     let done = check("[ \"$*\" = 'check-config --config a b.toml' ]", &["a b.toml", "--json"]);
-    assert_eq!(done.document(), json!({ "ok": true }));
+    assert_eq!(done.document(), json!({ "ok": true, "warnings": [] }));
+    let done = check("echo 'warning: a.toml:3:1: odd'; echo ok", &[]);
+    assert_eq!((done.code, done.out.as_str()), (0, "warning: a.toml:3:1: odd\nok\n"));
+    let done = check("echo 'warning: a.toml:3:1: odd'; echo ok", &["--json"]);
+    assert_eq!(done.document(), json!({ "ok": true, "warnings": ["a.toml:3:1: odd"] }));
+    let shown = "[ \"$*\" = 'show-config --config a.toml' ] && echo '[store]' && echo 'path = 1'";
+    let done = config(shown, &["show", "a.toml"]);
+    assert_eq!((done.code, done.out.as_str()), (0, "[store]\npath = 1\n"), "{}", done.err);
+    let done = config(shown, &["show", "a.toml", "--json"]);
+    assert_eq!(done.document(), json!({ "toml": "[store]\npath = 1" }));
     let wrong = "echo \"$3:2:1: no key \\\"x\\\"\" >&2; exit 1";
     let done = check(wrong, &["a.toml"]);
     assert_eq!((done.code, done.err.as_str()), (1, "otpctl: a.toml:2:1: no key \"x\"\n"));
