@@ -57,10 +57,7 @@ fn counts(store: &SqliteStore, user: &str) -> u64 {
 }
 
 /// The child: changes and acknowledges until it is killed.
-#[test]
-#[ignore = "started by `killed_at_any_moment`"]
-fn child() {
-    let Some(directory) = setting(HOME).map(PathBuf::from) else { return };
+fn change_until_killed(directory: &Path) {
     let keys = Keys::load(None, &directory.join("kek"), geteuid().as_raw()).unwrap();
     let options = Options { owner: geteuid().as_raw(), audit_rows: 100_000 };
     let store = SqliteStore::open(&directory.join("otpd.db"), &keys, options).unwrap();
@@ -82,12 +79,15 @@ fn child() {
 
 #[test]
 fn killed_at_any_moment() {
+    if let Some(directory) = setting(HOME) {
+        return change_until_killed(Path::new(&directory));
+    }
     let rounds: u64 = setting(ROUNDS).map_or(20, |rounds| rounds.parse().unwrap());
     let home = Home::new();
     let mut acknowledged: HashMap<usize, u64> = HashMap::new();
     for round in 0..rounds {
         let mut child = Command::new("/proc/self/exe")
-            .args(["--exact", "store::sqlite::tests::crash::child", "--ignored", "--nocapture"])
+            .args(["--exact", "store::sqlite::tests::crash::killed_at_any_moment", "--nocapture"])
             .env(HOME, home.directory.path())
             .stdout(Stdio::piped())
             .spawn()
