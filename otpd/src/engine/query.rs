@@ -141,6 +141,13 @@ impl Engine {
     pub async fn status(&self) -> Result<StatusDocument, Error> {
         let store = self.watch_store(self.store.status(self.now_ms()).await).unwrap_or_default();
         let loaded = self.config();
+        let locked = UserQuery {
+            locked: true,
+            disable_after: Some(loaded.config.lockout.disable_after),
+            now_ms: self.now_ms(),
+            ..UserQuery::default()
+        };
+        let locked = self.watch_store(self.store.users(locked).await);
         Ok(StatusDocument {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             health: self.health().to_owned(),
@@ -148,7 +155,7 @@ impl Engine {
             since: self.facts.since_ms,
             users: store.users,
             tokens: store.tokens,
-            locked: store.locked,
+            locked: locked.map_or(0, |(_, total)| total),
             sessions: self.waiting() as u64,
             store: store.description,
             schema: store.schema,

@@ -416,3 +416,18 @@ async fn the_prompt_splits_password_and_code_only_where_the_policy_says_so() {
     assert_eq!(split("sshd", false, "alice").await, None);
     assert_eq!(split("sudo", true, "alice").await, None);
 }
+
+#[tokio::test]
+async fn the_status_counts_who_is_locked_or_disabled() {
+    let world = World::new("[lockout]\nafter = 1\nfirst = \"1m\"\ndisable_after = 2");
+    let app = world.active("alice", "hotp").await;
+    let locked = async || world.engine.status().await.unwrap().locked;
+    assert_eq!(locked().await, 0);
+    assert!(!world.granted("alice", &wrong(&app.code(0))).await);
+    assert_eq!(locked().await, 1);
+    world.clock.advance(60_000);
+    assert_eq!(locked().await, 0);
+    assert!(!world.granted("alice", &wrong(&app.code(0))).await);
+    world.clock.advance(3_600_000);
+    assert_eq!(locked().await, 1, "disabled until an administrator unlocks");
+}

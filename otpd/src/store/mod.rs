@@ -241,9 +241,6 @@ pub struct StoreStatus {
     pub users: u64,
     /// Tokens of any state.
     pub tokens: u64,
-    /// Users whose lock has not ended. Those who are disabled are counted by
-    /// [`TokenStore::users`], which is told how many failures disable.
-    pub locked: u64,
     /// The schema's version.
     pub schema: u32,
     /// The store's kind and place, for people.

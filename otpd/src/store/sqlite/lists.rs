@@ -199,18 +199,14 @@ pub(super) fn audit(connection: &Connection, query: &AuditQuery) -> Result<Vec<(
 ///
 /// # Errors
 /// As the file's.
-pub(super) fn counts(connection: &Connection, now_ms: i64) -> Result<StoreStatus> {
-    let count = |sql: &str, values: &[&dyn ToSql]| {
-        let count: i64 = connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
+pub(super) fn counts(connection: &Connection) -> Result<StoreStatus> {
+    let count = |sql: &str| {
+        let count: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
         Ok::<_, rusqlite::Error>(count.unsigned_abs())
     };
     Ok(StoreStatus {
-        users: count("SELECT accounts FROM meta", &[])?,
-        tokens: count("SELECT count(*) FROM token", &[])?,
-        locked: count(
-            &format!("SELECT count(*) FROM account WHERE {THROTTLED} AND locked_until_ms > ?1"),
-            &[&now_ms],
-        )?,
+        users: count("SELECT accounts FROM meta")?,
+        tokens: count("SELECT count(*) FROM token")?,
         ..StoreStatus::default()
     })
 }

@@ -174,7 +174,7 @@ impl TokenStore for SqliteStore {
             let counts = self
                 .read(&self.lister, move |database| {
                     let _snapshot = database.snapshot()?;
-                    Ok(lists::counts(&database.connection, now_ms)?)
+                    Ok(lists::counts(&database.connection)?)
                 })
                 .await?;
             let description = format!("SQLite, {}", self.path.display());
