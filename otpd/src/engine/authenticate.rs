@@ -1,5 +1,7 @@
 //! A login: begin, respond, cancel.
 
+use std::sync::Arc;
+
 use otp_core::{
     account::UserName,
     code::Reply,
@@ -139,10 +141,10 @@ impl Engine {
         let now_ms = self.now_ms();
         let ruling = Ruling::for_login(self.config(), &waiting.user, &waiting.context);
         let origin = origin(&waiting.caller, &waiting.context, id);
-        let recovery_key = std::sync::Arc::clone(&self.recovery_key);
+        let recovery_key = Arc::clone(&self.recovery_key);
         let user = waiting.user.clone();
         let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
-        let admission = self.journal.admit(&user, self.clock.monotonic_ms());
+        let (journal, monotonic_ms) = (Arc::clone(&self.journal), self.clock.monotonic_ms());
         let transition = move |work: &mut Work| {
             let account = if hopeless { None } else { work.account.as_mut() };
             let verdict = ruling.apply(&recovery_key, |rules| {
@@ -154,22 +156,27 @@ impl Engine {
                 "denied".clone_into(&mut event.result);
                 event.detail = Some(format!("policy \"{}\"", ruling.rule.name));
             }
-            match admission {
-                Admission::Record { suppressed: 0 } => work.audit.push(event.clone()),
-                Admission::Record { suppressed } => {
-                    event.detail = Some(format!("{suppressed} more refusals were not recorded"));
-                    work.audit.push(event.clone());
-                }
-                Admission::Suppress if verdict.is_ok() => work.audit.push(event.clone()),
-                Admission::Suppress => {}
+            let admission = match verdict {
+                Ok(_) => Admission::Record { suppressed: 0 },
+                Err(_) => journal.admit(&user, monotonic_ms),
+            };
+            if let Admission::Record { suppressed: suppressed @ 1.. } = admission {
+                let left_out = format!("{suppressed} refusals before this one are not recorded");
+                event.detail = Some(
+                    event.detail.map_or(left_out.clone(), |text| format!("{text}; {left_out}")),
+                );
             }
-            (verdict, event)
+            let recorded = admission != Admission::Suppress;
+            if recorded {
+                work.audit.push(event.clone());
+            }
+            (verdict.is_ok(), recorded.then_some(event))
         };
-        let (verdict, event) = self.transact(&waiting.user, transition).await?;
-        if verdict.is_ok() || admission != Admission::Suppress {
+        let (granted, event) = self.transact(&waiting.user, transition).await?;
+        if let Some(event) = event {
             self.journal.write(&event);
         }
-        Ok(verdict.is_ok())
+        Ok(granted)
     }
 
     async fn may_begin(&self, caller: &Caller, user: &str) -> Result<(), Error> {

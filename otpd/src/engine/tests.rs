@@ -431,3 +431,20 @@ async fn the_status_counts_who_is_locked_or_disabled() {
     world.clock.advance(3_600_000);
     assert_eq!(locked().await, 1, "disabled until an administrator unlocks");
 }
+
+#[tokio::test]
+async fn a_flood_of_refusals_is_recorded_in_sum() {
+    let world = World::new("[lockout]\nafter = 100");
+    let app = world.active("alice", "hotp").await;
+    for _ in 0..15 {
+        assert!(!world.granted("alice", &wrong(&app.code(0))).await);
+    }
+    assert_eq!(world.results().await.len(), 10);
+    assert!(world.granted("alice", &app.code(0)).await, "a success is always recorded");
+    world.clock.advance(1000);
+    assert!(!world.granted("alice", b"").await);
+    let records = world.engine.audit(AuditFilter::default()).await.unwrap();
+    let detail = records.last().and_then(|record| record.detail.clone());
+    assert_eq!(detail.as_deref(), Some("5 refusals before this one are not recorded"));
+    assert_eq!(world.results().await.len(), 12);
+}

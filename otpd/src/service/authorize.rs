@@ -116,7 +116,7 @@ async fn ask_polkit(
         Ok(_) => Err(denied("polkit says no")),
         Err(error) => {
             log::warn!("polkit: {error}");
-            Err(denied("polkit is not there"))
+            Err(denied("polkit gave no answer; see the log of otpd"))
         }
     }
 }
