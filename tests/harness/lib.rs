@@ -2,8 +2,9 @@
 //!
 //! [`World::run`] gives the test a thread of its own in a private mount namespace: own `/etc`
 //! (accounts, PAM stacks, sudoers), `/run`, `/var/lib`, `/home`, `/dev` with a log sink. On it run
-//! the real dbus-daemon or dbus-broker, otpd, sshd, sudo, su and a PAM host on the real libpam.
-//! Every path is the compiled-in one. Nothing outside the namespace changes and nothing stays.
+//! the real dbus-daemon or dbus-broker, polkitd, otpd, sshd, sudo, su and a PAM host on the real
+//! libpam. Every path is the compiled-in one. Nothing outside the namespace changes and nothing
+//! stays.
 
 pub mod bus;
 pub mod code;
@@ -12,6 +13,7 @@ mod log;
 mod namespace;
 pub mod otpd;
 pub mod pam;
+pub mod polkit;
 pub mod process;
 pub mod protocol;
 pub mod settings;
@@ -25,4 +27,5 @@ pub use log::Log;
 pub use namespace::{ALICE, BOB, MODULE, NOBODY, PANIC_MODULE, PASSWORD, PROGRAMS, crowd};
 pub use otpd::Otpd;
 pub use pam::{Host, Login, Outcome};
+pub use polkit::Polkit;
 pub use world::World;

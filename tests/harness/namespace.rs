@@ -13,7 +13,10 @@ use nix::{
     unistd::geteuid,
 };
 
-use crate::settings;
+use crate::{
+    polkit::{ACTIONS, POLICY},
+    settings,
+};
 
 /// A user with a password, a home and nothing else.
 pub const ALICE: u32 = 61_000;
@@ -65,7 +68,7 @@ pub(crate) fn enter() {
     private("/dev", devices);
     private("/etc", |etc| copy("/etc", etc));
     private("/home", |_| ());
-    // The bus starts nothing on demand, so polkit is absent wherever it is installed.
+    // The bus starts nothing on demand, so polkit is absent until a test starts it.
     if Path::new("/usr/share/dbus-1/system-services").exists() {
         private("/usr/share/dbus-1/system-services", |_| ());
     }
@@ -156,7 +159,7 @@ pub(crate) fn owned(path: &str, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// The files under test, readable by every user, and the policy of the bus.
+/// The files under test, readable by every user, and the policies of the bus and of polkit.
 fn programs() {
     let host = settings::pam_host();
     let named = ["otpd", "otpctl", "pam_otp.so", "pam_otp_panic.so"]
@@ -172,5 +175,11 @@ fn programs() {
     if policy.exists() {
         fs::create_dir_all("/etc/dbus-1/system.d").unwrap();
         fs::copy(policy, "/etc/dbus-1/system.d/org.pamotp.Otpd1.conf").unwrap();
+    }
+    if Path::new(ACTIONS).exists() {
+        let policy = settings::sources().join(POLICY);
+        private(ACTIONS, |folder| {
+            fs::copy(&policy, folder.join(policy.file_name().unwrap())).unwrap();
+        });
     }
 }

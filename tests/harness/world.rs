@@ -13,6 +13,7 @@ use crate::{
     namespace,
     otpd::{Otpd, Start},
     pam::Host,
+    polkit::Polkit,
     process::sweep,
     sshd::{Methods, Sshd},
 };
@@ -101,10 +102,20 @@ impl World {
 
     /// Starts otpd in one of its two ways.
     pub fn otpd_as(&self, configuration: &str, start: Start) -> Otpd {
+        self.need_bus();
+        Otpd::start(configuration, start)
+    }
+
+    /// Starts polkitd with these rules, and dbus-daemon where no bus runs yet.
+    pub fn polkit(&self, rules: &str) -> Polkit {
+        self.need_bus();
+        Polkit::start(rules)
+    }
+
+    fn need_bus(&self) {
         if self.bus.lock().unwrap().is_none() {
             self.bus(BusKind::Daemon);
         }
-        Otpd::start(configuration, start)
     }
 
     /// Starts sshd.

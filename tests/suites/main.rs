@@ -12,6 +12,7 @@ mod machine;
 mod manager;
 mod module;
 mod persistence;
+mod polkit;
 mod races;
 mod self_service;
 mod sshd;

@@ -7,12 +7,12 @@ use harness::{
 };
 
 /// Every method with arguments of its signature.
-const METHODS: [(&str, &[&str]); 14] = [
+pub(crate) const METHODS: [(&str, &[&str]); 14] = [
     ("Enrol", &["sa{sv}", "bob", "0"]),
     ("Confirm", &["say", "ID", "6", "49", "50", "51", "52", "53", "54"]),
     ("Revoke", &["sa{sv}", "ID", "0"]),
-    ("Enable", &["sa{sv}", "ID", "0"]),
     ("Disable", &["sa{sv}", "ID", "0"]),
+    ("Enable", &["sa{sv}", "ID", "0"]),
     ("Resync", &["sayay", "ID", "1", "49", "1", "50"]),
     ("IssueRecoveryCodes", &["sa{sv}", "bob", "0"]),
     ("Unlock", &["s", "bob"]),
@@ -24,13 +24,14 @@ const METHODS: [(&str, &[&str]); 14] = [
     ("Reload", &[]),
 ];
 
-/// Calls a method of Manager as somebody.
-fn call(uid: u32, method: &str, arguments: &[&str]) -> Output {
+/// Calls a method of Manager as somebody whom nobody can ask anything.
+pub(crate) fn call(uid: u32, method: &str, arguments: &[&str]) -> Output {
     let mut setpriv = command("setpriv");
     setpriv.args([&format!("--reuid={uid}"), &format!("--regid={uid}"), "--clear-groups"]);
     setpriv.args([
         "busctl",
         "--system",
+        "--allow-interactive-authorization=no",
         "call",
         "org.pamotp.Otpd1",
         "/org/pamotp/Otpd1",

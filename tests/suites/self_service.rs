@@ -1,5 +1,7 @@
 //! Users and their own tokens: what a policy lets them, and never without proof of what they have.
 
+use std::process::Command;
+
 use harness::{
     ALICE, Login, MODULE, Token, World,
     otpd::{enrol, otpctl},
@@ -7,12 +9,17 @@ use harness::{
     process::{Output, command, run},
 };
 
-/// otpctl, run by alice.
-fn as_alice(arguments: &[&str], input: &str) -> Output {
+/// An otpctl command of alice.
+pub(crate) fn alice(arguments: &[&str]) -> Command {
     let mut setpriv = command("setpriv");
     setpriv.args([&format!("--reuid={ALICE}"), &format!("--regid={ALICE}"), "--clear-groups"]);
     setpriv.arg(otpctl(&[]).get_program()).args(arguments).env("HOME", "/home/alice");
-    run(&mut setpriv, input.as_bytes())
+    setpriv
+}
+
+/// otpctl, run by alice.
+fn as_alice(arguments: &[&str], input: &str) -> Output {
+    run(&mut alice(arguments), input.as_bytes())
 }
 
 const SELF_SERVICE: &str = "[[policy]]\nname = \"own tokens\"\nmatch = { service = [\"otpctl\"] }\nenrol = [\"totp\", \"hotp\"]\n";
