@@ -290,9 +290,76 @@ fn bus_address(text: &str) -> Result<String, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use clap::{CommandFactory, error::ErrorKind};
 
     use super::*;
+
+    const README: &str = include_str!("../../README.md");
+
+    /// The verbs below `command` that the help shows, each with its options.
+    fn verbs(command: &clap::Command) -> BTreeMap<String, BTreeSet<String>> {
+        let shown: Vec<_> = command.get_subcommands().filter(|c| !c.is_hide_set()).collect();
+        if shown.is_empty() {
+            let long = command.get_arguments().filter_map(clap::Arg::get_long);
+            return BTreeMap::from([(String::new(), long.map(|o| format!("--{o}")).collect())]);
+        }
+        let named = |verb: &clap::Command| {
+            let name = verb.get_name().to_owned();
+            verbs(verb).into_iter().map(move |(rest, options)| (format!("{name} {rest}"), options))
+        };
+        shown.into_iter().flat_map(named).collect()
+    }
+
+    /// The verbs of the README's section, with the options that it names: `otpctl VERB …`, or
+    /// `otpctl GROUP VERB … | VERB …`; a line that is indented further continues the one above.
+    fn verbs_of_readme() -> BTreeMap<String, BTreeSet<String>> {
+        let (_, section) = README.split_once("\n## otpctl\n").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        let joined = section.replace("\n        ", " ");
+        let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for line in joined.lines().filter_map(|line| line.strip_prefix("    otpctl ")) {
+            let words: Vec<_> =
+                line.split_whitespace().map(|w| w.trim_matches(['[', ']'])).collect();
+            let mut words = &words[words.iter().take_while(|w| w.starts_with("--")).count()..];
+            let (cli, mut group) = (Cli::command(), String::new());
+            if cli.find_subcommand(words[0]).is_some_and(clap::Command::has_subcommands) {
+                group = format!("{} ", words[0]);
+                words = &words[1..];
+            }
+            for verb in words.split(|word| *word == "|") {
+                let options = verb.iter().filter(|w| w.starts_with("--")).map(|w| (*w).to_owned());
+                found.entry(format!("{group}{} ", verb[0])).or_default().extend(options);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_readme_has_every_verb_and_no_other() {
+        let (written, known) = (verbs_of_readme(), verbs(&Cli::command()));
+        assert_eq!(
+            written.keys().collect::<Vec<_>>(),
+            known.keys().collect::<Vec<_>>(),
+            "README.md and --help"
+        );
+        for (verb, options) in written {
+            assert!(options.is_subset(&known[&verb]), "README.md: otpctl {verb}{options:?}");
+        }
+    }
+
+    #[test]
+    fn the_commands_in_the_readme_are_accepted() {
+        let spans = README.split('`').skip(1).step_by(2);
+        let commands: Vec<_> = spans.filter(|span| span.starts_with("otpctl ")).collect();
+        assert!(commands.len() > 5, "{commands:?}");
+        for command in commands {
+            let refused = Cli::try_parse_from(command.split_whitespace()).err();
+            let refused = refused.filter(|error| error.kind() != ErrorKind::DisplayHelp);
+            assert!(refused.is_none(), "README.md: {command}: {refused:?}");
+        }
+    }
 
     #[test]
     fn the_definition_is_consistent() {

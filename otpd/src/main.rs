@@ -224,3 +224,30 @@ fn summary(engine: &Engine) -> String {
 fn credentials() -> Option<PathBuf> {
     std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    const MANUAL: &str = include_str!("../../packaging/man/otpd.8");
+
+    #[test]
+    fn the_manual_has_every_command_and_option_and_no_other() {
+        let mut program = Arguments::command();
+        program.build();
+        let manual = MANUAL.replace("\\-", "-");
+        let words = manual.split([' ', '\n', '"', ',', '=']);
+        let options: BTreeSet<_> = words.filter_map(|word| word.strip_prefix("--")).collect();
+        assert_eq!(options, program.get_arguments().filter_map(clap::Arg::get_long).collect());
+
+        let (_, commands) = manual.split_once(".SH COMMANDS\n").unwrap();
+        let (commands, _) = commands.split_once(".SH ").unwrap();
+        let tags = commands.split(".TP\n.B ").skip(1).filter_map(|entry| entry.lines().next());
+        let names = program.get_subcommands().map(clap::Command::get_name);
+        assert_eq!(tags.collect::<BTreeSet<_>>(), names.collect());
+    }
+}

@@ -9,7 +9,7 @@ const SOCKET_PATH: usize = 107;
 
 /// What the module does with a password that an earlier module of the stack has asked for
 /// (`PAM_AUTHTOK`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum FirstPass {
     /// Leave it alone and prompt.
     #[default]
@@ -98,68 +98,97 @@ impl Options {
     }
 
     fn take(&mut self, argument: &str) -> Result<(), &'static str> {
-        match argument.split_once('=') {
-            None => self.take_flag(argument),
-            Some((name, value)) => self.take_value(name, value),
+        let (name, value) = match argument.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (argument, None),
+        };
+        let known = OPTIONS.iter().find(|(known, _)| *known == name);
+        match (known.map(|(_, take)| take), value) {
+            (Some(Take::Flag(take)), None) => {
+                take(self);
+                Ok(())
+            }
+            (Some(Take::Value(take)), Some(value)) => take(self, value),
+            (Some(Take::Value(_)), None) => Err("needs a value, as in NAME=VALUE"),
+            (Some(Take::Flag(_)), Some(_)) | (None, _) => Err("unknown; see pam_otp(8)"),
         }
     }
 
-    fn take_flag(&mut self, name: &str) -> Result<(), &'static str> {
-        match name {
-            "use_first_pass" => self.first_pass = FirstPass::Use,
-            "try_first_pass" if self.first_pass == FirstPass::Use => {}
-            "try_first_pass" => self.first_pass = FirstPass::Try,
-            "forward_pass" => self.forward_pass = true,
-            "nullok" | "nouserok" => self.nullok = true,
-            "echo" | "echo_verification_code" => self.echo = true,
-            "debug" => self.debug = true,
-            "no_warn" => self.no_warn = true,
-            #[cfg(feature = "test-panic")]
-            "panic" => self.panic = true,
-            "prompt" | "authtok_prompt" | "method" | "mode" | "timeout" | "socket" | "bus" => {
-                return Err("needs a value, as in NAME=VALUE");
-            }
-            _ => return Err("unknown; see pam_otp(8)"),
+    fn prompt(&mut self, text: &str) -> Result<(), &'static str> {
+        if text.is_empty() {
+            return Err("the text is empty");
         }
+        self.prompt = Some(text.to_owned());
         Ok(())
     }
 
-    fn take_value(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
-        match name {
-            "prompt" | "authtok_prompt" => {
-                if value.is_empty() {
-                    return Err("the text is empty");
-                }
-                self.prompt = Some(value.to_owned());
-            }
-            "method" => {
-                if value.is_empty() || value.len() > limits::CONTEXT_ITEM {
-                    return Err("the name of a method is 1 to 256 bytes long");
-                }
-                self.method = Some(value.to_owned());
-            }
-            "mode" => match value {
-                "second" | "issued" => self.mode = Some(value.to_owned()),
-                _ => return Err("allowed are second and issued"),
-            },
-            "timeout" => match value.parse() {
-                Ok(seconds @ 1..=30) => self.timeout = Duration::from_secs(seconds),
-                _ => return Err("allowed are 1 to 30 (seconds)"),
-            },
-            "socket" => self.socket = socket_path(value)?,
-            "bus" => {
-                self.bus = Some(match value.strip_prefix("unix:path=") {
-                    // Further keys and escapes of D-Bus addresses have no use here.
-                    Some(path) if !path.contains([',', ';', '%']) => socket_path(path)?,
-                    None if value == "system" => names::SYSTEM_BUS_SOCKET.to_owned(),
-                    _ => return Err("allowed are system and unix:path=/PATH"),
-                });
-            }
-            _ => return Err("unknown; see pam_otp(8)"),
+    fn method(&mut self, name: &str) -> Result<(), &'static str> {
+        if name.is_empty() || name.len() > limits::CONTEXT_ITEM {
+            return Err("the name of a method is 1 to 256 bytes long");
         }
+        self.method = Some(name.to_owned());
+        Ok(())
+    }
+
+    fn mode(&mut self, mode: &str) -> Result<(), &'static str> {
+        if !["second", "issued"].contains(&mode) {
+            return Err("allowed are second and issued");
+        }
+        self.mode = Some(mode.to_owned());
+        Ok(())
+    }
+
+    fn timeout(&mut self, seconds: &str) -> Result<(), &'static str> {
+        let Ok(seconds @ 1..=30) = seconds.parse() else {
+            return Err("allowed are 1 to 30 (seconds)");
+        };
+        self.timeout = Duration::from_secs(seconds);
+        Ok(())
+    }
+
+    fn socket(&mut self, path: &str) -> Result<(), &'static str> {
+        self.socket = socket_path(path)?;
+        Ok(())
+    }
+
+    fn bus(&mut self, address: &str) -> Result<(), &'static str> {
+        self.bus = Some(match address.strip_prefix("unix:path=") {
+            // Further keys and escapes of D-Bus addresses have no use here.
+            Some(path) if !path.contains([',', ';', '%']) => socket_path(path)?,
+            None if address == "system" => names::SYSTEM_BUS_SOCKET.to_owned(),
+            _ => return Err("allowed are system and unix:path=/PATH"),
+        });
         Ok(())
     }
 }
+
+/// How an option is taken: alone, or as `NAME=VALUE`.
+enum Take {
+    Flag(fn(&mut Options)),
+    Value(fn(&mut Options, &str) -> Result<(), &'static str>),
+}
+
+/// Every option that a module line may have; what each means is said at its field.
+const OPTIONS: &[(&str, Take)] = &[
+    ("try_first_pass", Take::Flag(|o| o.first_pass = o.first_pass.max(FirstPass::Try))),
+    ("use_first_pass", Take::Flag(|o| o.first_pass = FirstPass::Use)),
+    ("forward_pass", Take::Flag(|o| o.forward_pass = true)),
+    ("nullok", Take::Flag(|o| o.nullok = true)),
+    ("nouserok", Take::Flag(|o| o.nullok = true)),
+    ("prompt", Take::Value(Options::prompt)),
+    ("authtok_prompt", Take::Value(Options::prompt)),
+    ("echo", Take::Flag(|o| o.echo = true)),
+    ("echo_verification_code", Take::Flag(|o| o.echo = true)),
+    ("method", Take::Value(Options::method)),
+    ("mode", Take::Value(Options::mode)),
+    ("timeout", Take::Value(Options::timeout)),
+    ("socket", Take::Value(Options::socket)),
+    ("bus", Take::Value(Options::bus)),
+    ("debug", Take::Flag(|o| o.debug = true)),
+    ("no_warn", Take::Flag(|o| o.no_warn = true)),
+    #[cfg(feature = "test-panic")]
+    ("panic", Take::Flag(|o| o.panic = true)),
+];
 
 fn socket_path(path: &str) -> Result<String, &'static str> {
     if !path.starts_with('/') || path.len() > SOCKET_PATH {
@@ -170,9 +199,12 @@ fn socket_path(path: &str) -> Result<String, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::CString;
+    use std::{collections::BTreeSet, ffi::CString};
 
     use super::*;
+
+    const README: &str = include_str!("../../README.md");
+    const MANUAL: &str = include_str!("../../packaging/man/pam_otp.8");
 
     fn parse(arguments: &[&str]) -> Result<Options, String> {
         let owned: Vec<_> = arguments.iter().map(|a| CString::new(*a).unwrap()).collect();
@@ -257,5 +289,50 @@ mod tests {
             Options::parse(&[c"prompt=\xff"]),
             Err("option prompt=\u{fffd}: not UTF-8".into())
         );
+    }
+
+    /// The part of a document from the line that is `from` to the next line that begins with `to`.
+    fn section<'a>(document: &'a str, from: &str, to: &str) -> Vec<&'a str> {
+        let after = document.lines().skip_while(|line| *line != from).skip(1);
+        after.take_while(|line| !line.starts_with(to)).collect()
+    }
+
+    /// The options of the README's table: what is in backquotes in its first column.
+    fn table_of_readme() -> Vec<&'static str> {
+        let rows = section(README, "## Options of the module", "## ");
+        let first = rows.iter().filter_map(|row| row.strip_prefix("| `")?.split(" |").next());
+        first.flat_map(|cell| cell.split('`').step_by(2)).filter(|name| !name.is_empty()).collect()
+    }
+
+    /// The options of the manual page: the tags of the section's paragraphs.
+    fn tags_of_manual() -> Vec<String> {
+        let lines = section(MANUAL, ".SH OPTIONS", ".SH");
+        let tags = lines.windows(2).filter(|pair| [".TP", ".TQ"].contains(&pair[0]));
+        tags.map(|pair| pair[1].split_whitespace().skip(1).collect()).collect()
+    }
+
+    #[test]
+    fn the_manual_has_every_option_and_no_other() {
+        let (tags, readme) = (tags_of_manual(), table_of_readme());
+        let documented: BTreeSet<_> = tags.iter().filter_map(|tag| tag.split('=').next()).collect();
+        let known = OPTIONS.iter().map(|(name, _)| *name).filter(|name| *name != "panic");
+        assert_eq!(documented, known.collect(), "pam_otp.8 and OPTIONS");
+        assert!(readme.len() > 9, "the README's table: {readme:?}");
+        for option in tags.iter().map(String::as_str).chain(readme) {
+            let example = option.replace("=PATH", "=/run/x").replace("SECONDS", "30");
+            assert_eq!(parse(&[&example]).err(), None, "documented as {option}");
+        }
+    }
+
+    #[test]
+    fn the_module_lines_in_the_documents_are_accepted() {
+        let lines = README.lines().chain(MANUAL.lines());
+        let lines = lines.filter_map(|line| line.split_once("pam_otp.so"));
+        let written: Vec<_> = lines.filter_map(|(_, rest)| rest.split('`').next()).collect();
+        assert!(written.contains(&" nullok"), "{written:?}");
+        for options in written {
+            let options: Vec<_> = options.split_whitespace().take_while(|o| *o != "|").collect();
+            assert_eq!(parse(&options).err(), None, "{options:?}");
+        }
     }
 }

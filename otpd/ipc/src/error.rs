@@ -69,3 +69,35 @@ impl ErrorKind {
         Self::ALL.iter().find(|(_, known)| *known == short).map(|(kind, _)| *kind)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The names that an interface's description lists: `Errors are org.pamotp.Otpd1.Error.*: A, B.`
+    fn described(xml: &str) -> BTreeSet<&str> {
+        let (_, list) = xml.split_once(&format!("Errors are {ERROR_PREFIX}*:")).unwrap();
+        let (list, _) = list.split_once('.').unwrap();
+        list.split(',').map(str::trim).collect()
+    }
+
+    #[test]
+    fn every_error_is_described_and_no_other() {
+        let authentication =
+            include_str!("../../../packaging/dbus/org.pamotp.Otpd1.Authentication.xml");
+        let manager = include_str!("../../../packaging/dbus/org.pamotp.Otpd1.Manager.xml");
+        let described: BTreeSet<_> = &described(authentication) | &described(manager);
+        assert_eq!(described, ErrorKind::ALL.iter().map(|(_, name)| *name).collect());
+    }
+
+    #[test]
+    fn a_name_stands_for_its_kind() {
+        for (kind, name) in ErrorKind::ALL {
+            assert_eq!(format!("{kind:?}"), name);
+            assert_eq!(ErrorKind::from_name(&kind.name()), Some(kind));
+        }
+        assert_eq!(ErrorKind::from_name("Busy"), None);
+    }
+}
