@@ -36,7 +36,7 @@ impl Engine {
         let loaded = self.config();
         let wanted = options.method.as_deref().unwrap_or("totp");
         let method = loaded.config.method(wanted).ok_or_else(|| {
-            Error::InvalidArgument(format!("there is no method {wanted:?}; see otpd.toml(5)"))
+            Error::InvalidArgument(format!("there is no method {wanted:?}; see otpd(8)"))
         })?;
         if method.directories.is_empty() {
             let text = format!("method {wanted:?} is linked to no directory, so nobody can use it");
