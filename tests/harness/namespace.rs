@@ -52,6 +52,7 @@ pub(crate) fn enter() {
         geteuid().is_root(),
         "cannot run here: the tests mount and change users; run them as root"
     );
+    settings::test();
     if let Err(error) = unshare(CloneFlags::CLONE_NEWNS) {
         panic!(
             "cannot run here: a private mount namespace is not allowed ({error}); the container needs CAP_SYS_ADMIN"

@@ -1,6 +1,10 @@
 //! What the person who runs the tests chooses, and where the programs under test are.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 
 /// Whether a variable is set to something other than nothing and `0`.
 fn chosen(name: &str) -> bool {
@@ -22,16 +26,21 @@ pub fn strict() -> bool {
     chosen("CI")
 }
 
+/// The place of the running test. In a private mount namespace below a chroot the kernel no longer
+/// tells it, so [`crate::namespace`] asks before it enters one.
+pub(crate) fn test() -> &'static Path {
+    static TEST: LazyLock<PathBuf> = LazyLock::new(|| env::current_exe().unwrap());
+    &TEST
+}
+
 /// The folder that Cargo builds into, from the place of the running test.
 fn target() -> PathBuf {
-    let test = env::current_exe().unwrap();
-    test.ancestors().nth(3).expect("target/PROFILE/deps/TEST").to_owned()
+    test().ancestors().nth(3).expect("target/PROFILE/deps/TEST").to_owned()
 }
 
 /// The program of this package that runs logins on libpam.
 pub fn pam_host() -> PathBuf {
-    let test = env::current_exe().unwrap();
-    test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").join("pam-host")
+    test().ancestors().nth(2).expect("target/PROFILE/deps/TEST").join("pam-host")
 }
 
 /// A file under test: from the folder `E2E_BIN`, else from `target/debug` (programs) and
