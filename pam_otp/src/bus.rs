@@ -8,7 +8,6 @@
 mod fault;
 
 use std::{
-    collections::BTreeMap,
     io::{self, ErrorKind, Read as _, Write as _},
     os::{fd::AsRawFd as _, unix::net::UnixStream},
     time::{Duration, Instant},
@@ -23,7 +22,7 @@ use nix::{
 };
 use otp_ipc::{Context, Step, limits, names};
 use zbus::{
-    Message, OwnedVariant, Variant,
+    Message,
     message::{Builder, Type},
     wire::{DynamicDeserialize, Endian},
 };
@@ -206,12 +205,11 @@ impl Client {
             }
             answer => body(&answer?)?,
         };
-        let credentials: BTreeMap<String, OwnedVariant> =
-            body(&self.ask_bus(driver("GetConnectionCredentials").build(&name))?)?;
-        match credentials.get("UnixUserID").map(|uid| &**uid) {
-            Some(Variant::U32(uid)) if *uid == 0 || Some(*uid) == daemon => {}
-            Some(Variant::U32(uid)) => return Err(Fault::Owner(*uid)),
-            _ => return Err(Fault::Malformed("the bus does not say who otpd is".to_owned())),
+        // Not GetConnectionCredentials: a broker may put a file descriptor into that answer, and
+        // cuts off whoever has not said that they take any.
+        let uid: u32 = body(&self.ask_bus(driver("GetConnectionUnixUser").build(&name))?)?;
+        if uid != 0 && Some(uid) != daemon {
+            return Err(Fault::Owner(uid));
         }
         self.peer = Some(name);
         Ok(())

@@ -149,6 +149,9 @@ fn accounts() {
     fs::write("/etc/group", group).unwrap();
     fs::write("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\n")
         .unwrap();
+    // sudo complains at the prompt where the machine's own name is not known.
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    fs::write("/etc/hosts", format!("127.0.0.1 localhost {host}")).unwrap();
     fs::create_dir_all("/etc/otpd").unwrap();
     owned("/var/lib/otpd", 0o700);
     fs::write("/etc/sudoers", "Defaults !lecture, timestamp_timeout=0, passwd_tries=1, !mail_no_user\nalice ALL=(ALL:ALL) ALL\n").unwrap();
