@@ -127,7 +127,10 @@ fn serve(arguments: &Arguments) -> Result<(), Failure> {
     };
     process::drop_privileges(&process::daemon_account(&loaded.config.user)?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(arguments, loaded, listener))
+    let outcome = runtime.block_on(run(arguments, loaded, listener));
+    // A look-up in a directory that hangs does not keep the daemon from ending.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn run(

@@ -42,7 +42,7 @@ pub fn end_on_panic() {
 /// # Errors
 /// The socket cannot be made; `AddrInUse` where another daemon serves it.
 pub fn bind_login_socket(path: &Path) -> io::Result<UnixListener> {
-    if let Some(folder) = path.parent() {
+    if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
         std::fs::create_dir_all(folder)?;
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))?;
     }

@@ -148,6 +148,22 @@ impl Config {
             .map(|method| method.windows)
     }
 
+    /// The keys in which this differs from `running` and that count only at the daemon's start.
+    #[must_use]
+    pub fn only_at_start(&self, running: &Self) -> Vec<&'static str> {
+        [
+            ("daemon.user", self.user != running.user),
+            ("bus.address", self.bus.address != running.bus.address),
+            ("bus.login_socket", self.bus.login_socket != running.bus.login_socket),
+            ("store", self.store != running.store),
+            ("keys.file", self.key_file != running.key_file),
+            ("limits.connections", self.limits.connections != running.limits.connections),
+        ]
+        .into_iter()
+        .filter_map(|(key, differs)| differs.then_some(key))
+        .collect()
+    }
+
     fn read(mut root: Section, warnings: &mut Vec<String>) -> Result<Self, ConfigError> {
         let user = settings::daemon(root.table("daemon")?)?;
         let bus = settings::bus(root.table("bus")?)?;

@@ -42,7 +42,12 @@ impl Engine {
             let text = format!("method {wanted:?} is linked to no directory, so nobody can use it");
             return Err(Error::Forbidden(text));
         }
-        if authority == Authority::Owner {
+        if entry.name != name.as_str() {
+            let text = format!("user: the account is called {}", entry.name);
+            return Err(Error::InvalidArgument(text));
+        }
+        check_provisionable(method)?;
+        if authority != Authority::Administrator {
             owner_may_enrol(&Ruling::for_self_service(self.config(), user), wanted, &options)?;
         }
         let now_ms = self.now_ms();
@@ -71,7 +76,11 @@ impl Engine {
             let id = new.id.clone();
             event.token = Some(id.clone());
             event.method = Some(new.method.clone());
+            let active = new.pending_until_ms.is_none();
             enrolment::begin(account, new, now_ms)?;
+            if active {
+                drop_pending(account, &id);
+            }
             let token = account.tokens.iter().find(|token| token.id == id);
             let token = token.ok_or(Error::UnknownToken)?;
             Ok((id, provisioning(token, &issuer, &account_name)?))
@@ -110,8 +119,12 @@ impl Engine {
     }
 }
 
-/// Drops the other pending tokens after a confirmation: whoever made them could otherwise confirm
-/// them later without proving the credential that exists now.
+/// Drops the pending tokens other than `id`, which is active now: whoever made them could otherwise
+/// confirm them later without proving the credential that exists.
+fn drop_pending(account: &mut Account, id: &str) {
+    account.tokens.retain(|token| token.id == id || !matches!(token.state, State::Pending { .. }));
+}
+
 fn conclude(
     work: &mut Work,
     event: &mut crate::store::AuditEvent,
@@ -121,9 +134,7 @@ fn conclude(
     match verdict {
         Ok(_) => {
             if let Some(account) = work.account.as_mut() {
-                account.tokens.retain(|token| {
-                    token.id == id || !matches!(token.state, State::Pending { .. })
-                });
+                drop_pending(account, id);
             }
             Ok(())
         }
@@ -168,13 +179,18 @@ fn fresh_secret(method: &Method) -> Result<Secret, Error> {
     Secret::new(bytes).map_err(Error::from)
 }
 
-fn provisioning(token: &Token, issuer: &str, user: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    if let Factor::Totp { t0_ms, period_ms } = token.factor
-        && (t0_ms != 0 || period_ms % 1000 != 0)
-    {
-        let text = "authenticator apps cannot follow a T0 or a step that is not whole seconds";
-        return Err(Error::InvalidArgument(format!("method {:?}: {text}", token.method)));
+/// Refuses, before anything is made, a method that no provisioning URI can tell of (U11).
+fn check_provisionable(method: &Method) -> Result<(), Error> {
+    match method.factor {
+        Factor::Totp { t0_ms, period_ms } if t0_ms != 0 || period_ms % 1000 != 0 => {
+            let text = "authenticator apps cannot follow a T0 or a step that is not whole seconds";
+            Err(Error::InvalidArgument(format!("method {:?}: {text}", method.name)))
+        }
+        _ => Ok(()),
     }
+}
+
+fn provisioning(token: &Token, issuer: &str, user: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let uri = uri::provisioning(token, issuer, user)?;
     Ok(Zeroizing::new(uri.as_bytes().to_vec()))
 }

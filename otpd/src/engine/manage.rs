@@ -1,5 +1,7 @@
 //! Changes of what exists: disable, enable, revoke, resync, recovery codes, unlock, reset.
 
+use std::sync::Arc;
+
 use otp_core::{
     account::Account,
     code::Reply,
@@ -13,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{Authority, Caller, Engine, Error, Ruling};
 use crate::{
-    audit::Origin,
+    audit::{Admission, Origin},
     store::{AuditEvent, Work},
 };
 
@@ -22,6 +24,9 @@ pub(super) struct Change {
     event: &'static str,
     caller: u32,
     must_prove: bool,
+    /// The first token of a user, whom polkit has not been asked about: there was a credential to
+    /// prove when the call was authorised, and there must still be.
+    must_exist: bool,
     proof: Option<Zeroizing<Vec<u8>>>,
 }
 
@@ -33,13 +38,15 @@ impl Change {
         authority: Authority,
         proof: Option<Vec<u8>>,
     ) -> Self {
-        let must_prove = authority == Authority::Owner;
-        Self { event, caller: caller.uid, must_prove, proof: proof.map(Zeroizing::new) }
+        let must_prove = authority != Authority::Administrator;
+        let must_exist = authority == Authority::Owner && event == "enrol";
+        let proof = proof.map(Zeroizing::new);
+        Self { event, caller: caller.uid, must_prove, must_exist, proof }
     }
 
     /// A change that only administrators make, or that carries its proof in its own codes.
     pub(super) fn proven(event: &'static str, caller: &Caller) -> Self {
-        Self { event, caller: caller.uid, must_prove: false, proof: None }
+        Self { event, caller: caller.uid, must_prove: false, must_exist: false, proof: None }
     }
 }
 
@@ -72,6 +79,7 @@ impl Engine {
             event.token = Some(id.clone());
             event.detail = (!reason.is_empty()).then(|| otp_core::account::escaped(&reason));
             keep_last(account, authority, &id, now_ms)?;
+            keep_disabled(account, authority, &id, now_ms)?;
             Ok(enrolment::disable(account, &id, until, &reason)?)
         })
         .await
@@ -133,7 +141,7 @@ impl Engine {
         };
         let (id, now_ms) = (token.to_owned(), self.now_ms());
         let ruling = Ruling::for_self_service(self.config(), user).unrestricted();
-        let recovery_key = std::sync::Arc::clone(&self.recovery_key);
+        let recovery_key = Arc::clone(&self.recovery_key);
         let change = Change::proven("resync", caller);
         self.change(user, change, move |work, event| {
             let account = work.account.as_mut().ok_or(Error::UnknownToken)?;
@@ -221,8 +229,9 @@ impl Engine {
         let name = Self::parse_user(user)?;
         let now_ms = self.now_ms();
         let ruling = Ruling::for_self_service(self.config(), user);
-        let recovery_key = std::sync::Arc::clone(&self.recovery_key);
+        let recovery_key = Arc::clone(&self.recovery_key);
         let origin = Origin { caller: change.caller, ..Origin::default() };
+        let (journal, monotonic_ms) = (Arc::clone(&self.journal), self.clock.monotonic_ms());
         let mut event = origin.event(change.event, "ok", name.as_str(), now_ms);
         let transition = move |work: &mut Work| {
             let proven = prove(&change, work, &ruling, &recovery_key, now_ms);
@@ -233,11 +242,21 @@ impl Engine {
                 "denied".clone_into(&mut event.result);
                 event.detail = Some(error.to_string());
             }
+            // Counted by who calls, so that nobody can hide what happens to a user behind refusals.
+            let flood = result.is_err()
+                && change.caller != 0
+                && journal.admit(&format!("uid {}", change.caller), monotonic_ms)
+                    == Admission::Suppress;
+            if flood {
+                return (result, None);
+            }
             work.audit.push(event.clone());
-            (result, event)
+            (result, Some(event))
         };
         let (result, event) = self.transact(name.as_str(), transition).await?;
-        self.journal.write(&event);
+        if let Some(event) = event {
+            self.journal.write(&event);
+        }
         result
     }
 }
@@ -253,6 +272,9 @@ fn prove(
 ) -> Result<(), Error> {
     let account = work.account.as_mut().filter(|account| account.enrolled());
     let (true, Some(account)) = (change.must_prove, account) else {
+        if change.must_exist {
+            return Err(Error::AccessDenied("the account has just changed; try again".into()));
+        }
         return Ok(());
     };
     let proof = change.proof.as_ref().ok_or(Error::ProofRequired)?;
@@ -261,6 +283,21 @@ fn prove(
         .apply(recovery_key, |rules| consume(Some(account), &reply, Scope::Login, rules, now_ms))
         .map(drop)
         .map_err(Error::from)
+}
+
+/// The owner cannot give an end to what an administrator has disabled without one.
+fn keep_disabled(
+    account: &Account,
+    authority: Authority,
+    id: &str,
+    now_ms: i64,
+) -> Result<(), Error> {
+    let token = account.tokens.iter().find(|token| token.id == id);
+    let disabled = token.is_some_and(|token| token.standing(now_ms) == Standing::Disabled);
+    if disabled && authority != Authority::Administrator {
+        return Err(Error::WrongState("this token is disabled already".into()));
+    }
+    Ok(())
 }
 
 /// The owner cannot take away their own last token: that would be their way out of the policy.

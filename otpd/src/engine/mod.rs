@@ -60,6 +60,8 @@ pub enum Authority {
     Administrator,
     /// The owner, who must prove a credential where one exists.
     Owner,
+    /// The owner whom polkit has confirmed because there was no credential to prove.
+    FirstTime,
 }
 
 /// The ports and the state of the daemon.
@@ -155,16 +157,27 @@ impl Engine {
     /// # Errors
     /// [`Error::InvalidConfiguration`] with file, line and what is allowed.
     pub fn reload(&self) -> Result<(), Error> {
-        match Config::load(&self.config_path) {
+        let before = self.config();
+        let read = Config::load(&self.config_path).map_err(|error| error.to_string());
+        // A file that is missing for a moment is no wish for the defaults.
+        let read = read.and_then(|loaded| {
+            let lost = before.files.contains(&self.config_path)
+                && !loaded.files.contains(&self.config_path);
+            let missing = || format!("{}: the file is gone", self.config_path.display());
+            if lost { Err(missing()) } else { Ok(loaded) }
+        });
+        match read {
             Ok(loaded) => {
+                for key in loaded.config.only_at_start(&before.config) {
+                    log::warn!("config: {key} has changed and counts after a restart");
+                }
                 self.sessions().resize(&loaded.config.limits);
                 *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
                 self.set_problem("configuration", None);
                 log::info!("config: reloaded");
                 Ok(())
             }
-            Err(error) => {
-                let text = error.to_string();
+            Err(text) => {
                 log::error!("config: not reloaded, the last good one stays in force: {text}");
                 self.set_problem("configuration", Some(text.clone()));
                 Err(Error::InvalidConfiguration(text))

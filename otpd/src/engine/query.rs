@@ -1,6 +1,7 @@
 //! Reading: tokens, users, the audit record, the status. Nothing here carries a secret.
 
 use otp_core::{
+    account::UserName,
     throttle::Lock,
     token::{Algorithm, Factor, State},
 };
@@ -107,15 +108,15 @@ impl Engine {
         owner.ok_or(Error::UnknownToken)
     }
 
-    /// The user id that a directory has for `user`; `None` where it has none.
+    /// The user id of the account that is called `user`; `None` where there is none, and where a
+    /// directory knows the name only as another spelling of an account's own.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn uid_of(&self, user: &str) -> Result<Option<u32>, Error> {
-        match otp_core::account::UserName::parse(user) {
-            Ok(name) => Ok(self.directory.by_name(name.as_str()).await?.map(|entry| entry.uid)),
-            Err(_) => Ok(None),
-        }
+        let Ok(name) = UserName::parse(user) else { return Ok(None) };
+        let entry = self.directory.by_name(name.as_str()).await?;
+        Ok(entry.filter(|entry| entry.name == name.as_str()).map(|entry| entry.uid))
     }
 
     /// Whether `user` has a confirmed token; false for names that no user can have.
@@ -123,7 +124,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn enrolled(&self, user: &str) -> Result<bool, Error> {
-        let Ok(name) = otp_core::account::UserName::parse(user) else { return Ok(false) };
+        let Ok(name) = UserName::parse(user) else { return Ok(false) };
         let enrolment = self.watch_store(self.store.enrolment(name.as_str()).await)?;
         Ok(enrolment.is_some_and(|enrolment| enrolment.enrolled))
     }

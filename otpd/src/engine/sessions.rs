@@ -49,13 +49,20 @@ impl Sessions {
         self.limit_per_uid = limits.sessions_per_user as usize;
     }
 
-    /// Adds a session. Root's logins are bounded by the total alone, everybody else also by their
-    /// own number and by half of the total, so that no user can crowd out root's logins.
-    pub(super) fn begin(&mut self, id: String, session: Session, now_ms: u64) -> Result<(), Full> {
+    /// Adds a session. Root's logins are bounded by the total alone, everybody else's also by half
+    /// of the total, so that no user can crowd out root's, and by a number of their own, unless
+    /// the caller logs in many people (`for_many`).
+    pub(super) fn begin(
+        &mut self,
+        id: String,
+        session: Session,
+        for_many: bool,
+        now_ms: u64,
+    ) -> Result<(), Full> {
         let uid = session.caller.uid;
-        if !self.admits(uid) {
+        if !self.admits(uid, for_many) {
             self.expire(now_ms);
-            if !self.admits(uid) {
+            if !self.admits(uid, for_many) {
                 return Err(Full);
             }
         }
@@ -64,13 +71,15 @@ impl Sessions {
         Ok(())
     }
 
-    fn admits(&self, uid: u32) -> bool {
+    fn admits(&self, uid: u32, for_many: bool) -> bool {
         if uid == 0 {
             return self.by_id.len() < self.limit;
         }
         let own = self.per_uid.get(&uid).copied().unwrap_or_default();
         let others = self.by_id.len() - self.per_uid.get(&0).copied().unwrap_or_default();
-        own < self.limit_per_uid && others < self.limit / 2 && self.by_id.len() < self.limit
+        (for_many || own < self.limit_per_uid)
+            && others < self.limit / 2
+            && self.by_id.len() < self.limit
     }
 
     /// Takes the session out, so that it is answered once. `None` where there is none of this id
@@ -87,6 +96,12 @@ impl Sessions {
     /// Ends every session of a connection that is gone.
     pub(super) fn leave(&mut self, connection: &Connection) {
         self.retain(|session| session.caller.connection != *connection);
+    }
+
+    /// Ends every session of the system bus: a bus that is started anew gives the same names to
+    /// other clients.
+    pub(super) fn leave_bus(&mut self) {
+        self.retain(|session| !matches!(session.caller.connection, Connection::Bus(_)));
     }
 
     /// Ends the sessions whose time is over.
@@ -150,7 +165,7 @@ mod tests {
     fn a_session_is_answered_once_and_by_its_own_connection() {
         let mut table = table(10, 10);
         let (own, other) = (Connection::Direct(1), Connection::Bus(":1.7".into()));
-        table.begin("a".into(), session(0, own.clone(), 10), 0).unwrap();
+        table.begin("a".into(), session(0, own.clone(), 10), false, 0).unwrap();
         assert!(table.take("a", &other).is_none());
         assert!(table.take("b", &own).is_none());
         assert!(table.take("a", &own).is_some());
@@ -163,24 +178,30 @@ mod tests {
         let mut table = table(8, 3);
         let bus = |n: u32| Connection::Bus(format!(":1.{n}"));
         for n in 0..3 {
-            table.begin(format!("u{n}"), session(1000, bus(n), 10), 0).unwrap();
+            table.begin(format!("u{n}"), session(1000, bus(n), 10), false, 0).unwrap();
         }
-        assert_eq!(table.begin("u3".into(), session(1000, bus(3), 10), 0), Err(Full));
-        table.begin("v0".into(), session(1001, bus(4), 10), 0).unwrap();
-        assert_eq!(table.begin("v1".into(), session(1001, bus(5), 10), 0), Err(Full));
+        assert_eq!(table.begin("u3".into(), session(1000, bus(3), 10), false, 0), Err(Full));
+        table.begin("v0".into(), session(1001, bus(4), 10), false, 0).unwrap();
+        assert_eq!(table.begin("v1".into(), session(1001, bus(5), 10), false, 0), Err(Full));
         for n in 0..4 {
-            table.begin(format!("r{n}"), session(0, Connection::Direct(n), 10), 0).unwrap();
+            table.begin(format!("r{n}"), session(0, Connection::Direct(n), 10), false, 0).unwrap();
         }
-        assert_eq!(table.begin("r4".into(), session(0, Connection::Direct(9), 10), 0), Err(Full));
+        assert_eq!(
+            table.begin("r4".into(), session(0, Connection::Direct(9), 10), false, 0),
+            Err(Full)
+        );
     }
 
     #[test]
     fn room_comes_back_when_a_connection_leaves_or_time_is_over() {
         let mut table = table(2, 2);
-        table.begin("a".into(), session(0, Connection::Direct(1), 10), 0).unwrap();
-        table.begin("b".into(), session(0, Connection::Direct(2), 20), 0).unwrap();
-        assert_eq!(table.begin("c".into(), session(0, Connection::Direct(3), 20), 9), Err(Full));
-        table.begin("c".into(), session(0, Connection::Direct(3), 20), 10).unwrap();
+        table.begin("a".into(), session(0, Connection::Direct(1), 10), false, 0).unwrap();
+        table.begin("b".into(), session(0, Connection::Direct(2), 20), false, 0).unwrap();
+        assert_eq!(
+            table.begin("c".into(), session(0, Connection::Direct(3), 20), false, 9),
+            Err(Full)
+        );
+        table.begin("c".into(), session(0, Connection::Direct(3), 20), false, 10).unwrap();
         table.leave(&Connection::Direct(2));
         assert_eq!(table.len(), 1);
         assert!(table.take("c", &Connection::Direct(3)).is_some());

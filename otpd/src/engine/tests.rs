@@ -28,13 +28,15 @@ struct Three;
 
 impl Directory for Three {
     fn by_name<'a>(&'a self, name: &'a str) -> Pending<'a, Result<Option<Entry>, DirectoryError>> {
-        let uid = match name {
+        // As a directory that ignores case: it finds the account, under the account's own name.
+        let own = name.to_lowercase();
+        let uid = match own.as_str() {
             "root" => Some(0),
             "alice" => Some(ALICE),
             "bob" => Some(1001),
             _ => None,
         };
-        Box::pin(async move { Ok(uid.map(|uid| Entry { name: name.to_owned(), uid })) })
+        Box::pin(async move { Ok(uid.map(|uid| Entry { name: own, uid })) })
     }
 }
 
@@ -296,7 +298,7 @@ async fn users_enrol_themselves_only_where_a_policy_lets_them() {
     let enrol = async |world: &World, method: &str, active| {
         let options =
             EnrolOptions { method: Some(method.into()), active, ..EnrolOptions::default() };
-        world.engine.enrol(&user(ALICE), Authority::Owner, "alice", options).await.map(drop)
+        world.engine.enrol(&user(ALICE), Authority::FirstTime, "alice", options).await.map(drop)
     };
     let world = World::new("");
     assert!(matches!(enrol(&world, "hotp", None).await, Err(Error::Forbidden(_))));
@@ -447,4 +449,127 @@ async fn a_flood_of_refusals_is_recorded_in_sum() {
     let detail = records.last().and_then(|record| record.detail.clone());
     assert_eq!(detail.as_deref(), Some("5 refusals before this one are not recorded"));
     assert_eq!(world.results().await.len(), 12);
+}
+
+#[tokio::test]
+async fn another_spelling_of_a_name_waives_nothing() {
+    let world = World::new(
+        "[[policy]]\nname = \"alice\"\nmatch = { user = [\"alice\"] }\n\
+         [[policy]]\nname = \"rollout\"\nmatch = { service = [\"sshd\"] }\nunenrolled = \"ignore\"\n\
+         [[policy]]\nname = \"rest\"\nfactor = \"skip\"",
+    );
+    world.active("alice", "hotp").await;
+    for service in ["sshd", "cron"] {
+        let context =
+            Context { service: Some(service.into()), nullok: Some(true), ..Context::default() };
+        let (session, step) = world.engine.begin(&root(), "ALICE", context.clone()).await.unwrap();
+        assert_eq!(step.kind(), Some(StepKind::Prompt), "{service}");
+        let code = Zeroizing::new(b"123456".to_vec());
+        let step = world.engine.respond(&root(), &session, code).await.unwrap();
+        assert_eq!(step.kind(), Some(StepKind::Denied), "{service}");
+        let (_, step) = world.engine.begin(&root(), "bob", context).await.unwrap();
+        assert_eq!(step.kind(), Some(StepKind::NotRequired), "{service}");
+    }
+    let enrol = world
+        .engine
+        .enrol(&root(), Authority::Administrator, "ALICE", EnrolOptions::default())
+        .await;
+    assert!(matches!(enrol, Err(Error::InvalidArgument(text)) if text.contains("alice")));
+    assert_eq!(world.engine.uid_of("ALICE").await, Ok(None));
+    let begin = world.engine.begin(&user(ALICE), "ALICE", sshd()).await;
+    assert!(matches!(begin, Err(Error::AccessDenied(_))));
+}
+
+#[tokio::test]
+async fn a_user_cannot_flood_the_record_or_hide_behind_a_flood() {
+    let world = World::new("");
+    let app = world.active("alice", "hotp").await;
+    for _ in 0..50 {
+        let (caller, options) = (user(ALICE), ChangeOptions::default());
+        let change = world.engine.issue_recovery_codes(&caller, Authority::Owner, "alice", options);
+        assert_eq!(change.await.unwrap_err(), Error::ProofRequired);
+    }
+    let records = async || world.engine.audit(AuditFilter::default()).await.unwrap();
+    assert_eq!(records().await.iter().filter(|r| r.event == "recovery").count(), 10);
+    assert!(!world.granted("alice", &wrong(&app.code(0))).await);
+    assert_eq!(world.results().await, ["wrong"], "logins are counted apart");
+}
+
+#[tokio::test]
+async fn what_was_proven_to_polkit_must_still_be_so() {
+    let world = World::new(SELF_SERVICE);
+    let enrol = async |authority, proof| {
+        let options =
+            EnrolOptions { method: Some("hotp".into()), proof, ..EnrolOptions::default() };
+        world.engine.enrol(&user(ALICE), authority, "alice", options).await.map(drop)
+    };
+    let reset_meanwhile = enrol(Authority::Owner, None).await;
+    assert!(matches!(reset_meanwhile, Err(Error::AccessDenied(_))), "{reset_meanwhile:?}");
+    enrol(Authority::FirstTime, None).await.unwrap();
+    let app = world.active("alice", "hotp").await;
+    let enrolled_meanwhile = enrol(Authority::FirstTime, None).await;
+    assert_eq!(enrolled_meanwhile, Err(Error::ProofRequired));
+    enrol(Authority::Owner, Some(app.code(0))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_is_active_at_once_ends_what_was_pending() {
+    let world = World::new(SELF_SERVICE);
+    let pending = world.enrol("alice", EnrolOptions::default()).await;
+    world.active("alice", "totp").await;
+    let code = Zeroizing::new(pending.code(world.now_step()));
+    let confirm = world.engine.confirm(&user(ALICE), "alice", &pending.id, code).await;
+    assert_eq!(confirm, Err(Error::UnknownToken));
+}
+
+#[tokio::test]
+async fn the_owner_cannot_end_what_an_administrator_disabled() {
+    let world = World::new("");
+    let (stolen, own) = (world.active("alice", "hotp").await, world.active("alice", "hotp").await);
+    let disable = async |authority, until, proof| {
+        let options = ChangeOptions { until, proof, ..ChangeOptions::default() };
+        world.engine.disable(&user(ALICE), authority, "alice", &stolen.id, options).await
+    };
+    disable(Authority::Administrator, None, None).await.unwrap();
+    let soon = Some(START_MS + 1000);
+    let again = disable(Authority::Owner, soon, Some(own.code(0))).await;
+    assert!(matches!(again, Err(Error::WrongState(_))), "{again:?}");
+    world.clock.advance(2000);
+    assert!(!world.granted("alice", &stolen.code(0)).await);
+}
+
+#[tokio::test]
+async fn a_method_that_no_app_can_follow_makes_no_token() {
+    let world =
+        World::new("[[method]]\nname = \"odd\"\ntime_step = \"1500ms\"\ndirectories = [\"local\"]");
+    let options = EnrolOptions { method: Some("odd".into()), ..EnrolOptions::default() };
+    let enrol =
+        world.engine.enrol(&root(), Authority::Administrator, "alice", options).await.map(drop);
+    assert!(matches!(enrol, Err(Error::InvalidArgument(_))), "{enrol:?}");
+    assert_eq!(world.engine.tokens(TokenFilter::default()).await.unwrap().1, 0);
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_gone_is_no_wish_for_the_defaults() {
+    let world = World::new("[lockout]\nafter = 7");
+    std::fs::remove_file(world.folder.path().join("otpd.toml")).unwrap();
+    assert!(world.engine.reload().is_err());
+    assert_eq!(world.engine.config().config.lockout.after, 7);
+}
+
+#[tokio::test]
+async fn a_trusted_caller_logs_in_more_than_a_user_may() {
+    let world = World::new(
+        "[bus]\ntrusted_callers = [1001]\n[limits]\nsessions = 100\nsessions_per_user = 2",
+    );
+    let begin = async |uid, name| world.engine.begin(&user(uid), name, sshd()).await.map(drop);
+    for _ in 0..2 {
+        begin(ALICE, "alice").await.unwrap();
+    }
+    assert!(matches!(begin(ALICE, "alice").await, Err(Error::Busy(_))));
+    for _ in 0..20 {
+        begin(1001, "alice").await.unwrap();
+    }
+    world.engine.leave_bus();
+    assert_eq!(world.engine.waiting(), 0);
 }

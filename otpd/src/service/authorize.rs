@@ -77,6 +77,7 @@ pub(super) async fn authorize(
     if needs.owner && owner == Some(caller.uid) {
         if let (Some(action), false) = (needs.first, enrolled) {
             ask_polkit(connection, header, action).await?;
+            return Ok(Authority::FirstTime);
         }
         return Ok(Authority::Owner);
     }

@@ -21,9 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub async fn serve(engine: Arc<Engine>, address: String, tried: oneshot::Sender<()>) {
     let mut tried = Some(tried);
     let mut wait = AGAIN.0;
-    let calls = InFlight::default();
+    // Apart, so that calls which wait for polkit take no place from logins.
+    let (logins, management) = (InFlight::default(), InFlight::default());
     loop {
-        let joined = tokio::time::timeout(PATIENCE, join(&engine, &address, &calls)).await;
+        let joined =
+            tokio::time::timeout(PATIENCE, join(&engine, &address, &logins, &management)).await;
         let problem = match joined {
             Ok(Ok((connection, gone))) => {
                 engine.set_problem("system bus", None);
@@ -31,6 +33,7 @@ pub async fn serve(engine: Arc<Engine>, address: String, tried: oneshot::Sender<
                 tried.take().map(|tried| tried.send(()));
                 wait = AGAIN.0;
                 watch(&engine, &connection, gone).await;
+                engine.leave_bus();
                 "the connection was lost".to_owned()
             }
             Ok(Err(error)) => error.to_string(),
@@ -48,10 +51,11 @@ pub async fn serve(engine: Arc<Engine>, address: String, tried: oneshot::Sender<
 async fn join(
     engine: &Arc<Engine>,
     address: &str,
-    calls: &InFlight,
+    logins: &InFlight,
+    management: &InFlight,
 ) -> zbus::Result<(zbus::Connection, MessageStream)> {
-    let authentication = Authentication::new(Arc::clone(engine), Callers::Bus, calls.clone());
-    let manager = Manager::new(Arc::clone(engine), calls.clone());
+    let authentication = Authentication::new(Arc::clone(engine), Callers::Bus, logins.clone());
+    let manager = Manager::new(Arc::clone(engine), management.clone());
     let connection = Builder::address(address)
         .serve_at(OBJECT_PATH, authentication)
         .serve_at(OBJECT_PATH, manager)

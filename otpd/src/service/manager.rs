@@ -56,9 +56,34 @@ impl Manager {
 
     /// For a call that concerns `user`.
     async fn admit_for(&self, call: &Call<'_>, user: Option<&str>) -> Result<Admitted> {
+        let (caller, permit) = self.enter(call).await?;
+        self.authorize(call, caller, permit, user).await
+    }
+
+    /// For a call that concerns a token; returns its owner too.
+    async fn admit_token(&self, call: &Call<'_>, token: &str) -> Result<(Admitted, String)> {
+        check_text("token", token)?;
+        let (caller, permit) = self.enter(call).await?;
+        let user = self.engine.owner(token).await?;
+        let admitted = self.authorize(call, caller, permit, Some(&user)).await?;
+        Ok((admitted, user))
+    }
+
+    /// Who calls, and a place among the calls in flight; before anything is looked up.
+    async fn enter(&self, call: &Call<'_>) -> Result<(Caller, Permit)> {
         let caller = self.callers.identify(call.connection, call.header).await?;
         let limit = self.engine.config().config.limits.calls_per_user;
         let permit = self.calls.admit(caller.uid, limit)?;
+        Ok((caller, permit))
+    }
+
+    async fn authorize(
+        &self,
+        call: &Call<'_>,
+        caller: Caller,
+        permit: Permit,
+        user: Option<&str>,
+    ) -> Result<Admitted> {
         let (owner, enrolled) = match user {
             Some(user) if caller.uid != 0 => {
                 (self.engine.uid_of(user).await?, self.engine.enrolled(user).await?)
@@ -68,14 +93,6 @@ impl Manager {
         let authority =
             authorize(call.connection, call.header, &caller, call.method, owner, enrolled).await?;
         Ok(Admitted { caller, authority, _permit: permit })
-    }
-
-    /// For a call that concerns a token; returns its owner too.
-    async fn admit_token(&self, call: &Call<'_>, token: &str) -> Result<(Admitted, String)> {
-        check_text("token", token)?;
-        let user = self.engine.owner(token).await?;
-        let admitted = self.admit_for(call, Some(&user)).await?;
-        Ok((admitted, user))
     }
 }
 
