@@ -146,6 +146,24 @@ impl Journal {
         }
     }
 
+    /// `event` as it is to be recorded, with the number of those under `key` that were left out
+    /// before it; `None` where it is one too many itself.
+    #[must_use]
+    pub fn bounded(
+        &self,
+        key: &str,
+        mut event: AuditEvent,
+        monotonic_ms: u64,
+    ) -> Option<AuditEvent> {
+        let Admission::Record { suppressed } = self.admit(key, monotonic_ms) else { return None };
+        if suppressed > 0 {
+            let left_out = format!("{suppressed} refusals before this one are not recorded");
+            event.detail =
+                Some(event.detail.map_or(left_out.clone(), |text| format!("{text}; {left_out}")));
+        }
+        Some(event)
+    }
+
     /// One line in the log, with the event's fields for a log that has fields.
     pub fn write(&self, event: &AuditEvent) {
         let level = if matches!(event.result.as_str(), "ok" | "skipped") {

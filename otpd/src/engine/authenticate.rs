@@ -13,7 +13,6 @@ use zeroize::Zeroizing;
 
 use super::{Caller, Connection, Engine, Error, Ruling, origin, sessions::Session};
 use crate::{
-    audit::Admission,
     config,
     store::{Enrolment, Work},
 };
@@ -87,9 +86,7 @@ impl Engine {
     /// case or knows aliases has it. Nothing is waived for such a name: the account's own may have
     /// tokens and policies.
     async fn is_alias(&self, user: &str) -> Result<bool, Error> {
-        let Ok(name) = UserName::parse(user) else { return Ok(false) };
-        let entry = self.directory.by_name(name.as_str()).await?;
-        Ok(entry.is_some_and(|entry| entry.name != name.as_str()))
+        Ok(self.entry(user).await?.is_some_and(|entry| entry.name != user))
     }
 
     /// Answers a session's prompt. The session is over with it, whatever the answer.
@@ -167,21 +164,12 @@ impl Engine {
                 "denied".clone_into(&mut event.result);
                 event.detail = Some(format!("policy \"{}\"", ruling.rule.name));
             }
-            let admission = match verdict {
-                Ok(_) => Admission::Record { suppressed: 0 },
-                Err(_) => journal.admit(&user, monotonic_ms),
+            let event = match verdict {
+                Ok(_) => Some(event),
+                Err(_) => journal.bounded(&user, event, monotonic_ms),
             };
-            if let Admission::Record { suppressed: suppressed @ 1.. } = admission {
-                let left_out = format!("{suppressed} refusals before this one are not recorded");
-                event.detail = Some(
-                    event.detail.map_or(left_out.clone(), |text| format!("{text}; {left_out}")),
-                );
-            }
-            let recorded = admission != Admission::Suppress;
-            if recorded {
-                work.audit.push(event.clone());
-            }
-            (verdict.is_ok(), recorded.then_some(event))
+            work.audit.extend(event.clone());
+            (verdict.is_ok(), event)
         };
         let (granted, event) = self.transact(&waiting.user, transition).await?;
         if let Some(event) = event {
@@ -242,11 +230,12 @@ impl Engine {
     async fn record_passed(&self, caller: &Caller, user: &str, context: &Context, rule: &str) {
         let mut event = origin(caller, context, "").event("login", "skipped", user, self.now_ms());
         event.detail = Some(format!("policy \"{rule}\""));
-        let key = format!("uid {}", caller.uid);
-        if caller.uid != 0
-            && self.journal.admit(&key, self.clock.monotonic_ms()) == Admission::Suppress
-        {
-            return;
+        if caller.uid != 0 {
+            let key = format!("uid {}", caller.uid);
+            match self.journal.bounded(&key, event, self.clock.monotonic_ms()) {
+                Some(bounded) => event = bounded,
+                None => return,
+            }
         }
         self.journal.write(&event);
         let recorded = self.transact(user, move |work| work.audit.push(event)).await;

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{Authority, Caller, Engine, Error, Ruling};
 use crate::{
-    audit::{Admission, Origin},
+    audit::Origin,
     store::{AuditEvent, Work},
 };
 
@@ -243,15 +243,13 @@ impl Engine {
                 event.detail = Some(error.to_string());
             }
             // Counted by who calls, so that nobody can hide what happens to a user behind refusals.
-            let flood = result.is_err()
-                && change.caller != 0
-                && journal.admit(&format!("uid {}", change.caller), monotonic_ms)
-                    == Admission::Suppress;
-            if flood {
-                return (result, None);
-            }
-            work.audit.push(event.clone());
-            (result, Some(event))
+            let event = if result.is_ok() || change.caller == 0 {
+                Some(event)
+            } else {
+                journal.bounded(&format!("uid {}", change.caller), event, monotonic_ms)
+            };
+            work.audit.extend(event.clone());
+            (result, event)
         };
         let (result, event) = self.transact(name.as_str(), transition).await?;
         if let Some(event) = event {

@@ -11,6 +11,7 @@ use otp_ipc::{
 };
 
 use super::{Engine, Error};
+use crate::directory::Entry;
 use crate::store::{AuditQuery, TokenQuery, TokenRow, UserQuery, UserRow};
 
 impl Engine {
@@ -114,9 +115,16 @@ impl Engine {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn uid_of(&self, user: &str) -> Result<Option<u32>, Error> {
-        let Ok(name) = UserName::parse(user) else { return Ok(None) };
-        let entry = self.directory.by_name(name.as_str()).await?;
-        Ok(entry.filter(|entry| entry.name == name.as_str()).map(|entry| entry.uid))
+        let entry = self.entry(user).await?;
+        Ok(entry.filter(|entry| entry.name == user).map(|entry| entry.uid))
+    }
+
+    /// What a directory has under this name, which may be another spelling of an account's own.
+    pub(super) async fn entry(&self, user: &str) -> Result<Option<Entry>, Error> {
+        match UserName::parse(user) {
+            Ok(name) => Ok(self.directory.by_name(name.as_str()).await?),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Whether `user` has a confirmed token; false for names that no user can have.
