@@ -20,6 +20,16 @@ pub enum Error {
     /// A label or other text.
     #[error("a text is at most 128 bytes long and has no control characters")]
     Text,
+    /// A telephone number that is none.
+    #[error(
+        "a telephone number is '+', the country code and the number: 7 to 15 digits in all, such as +491701234581"
+    )]
+    PhoneNumber,
+    /// A mail address that is none.
+    #[error(
+        "a mail address is local@domain of ASCII characters, at most 254, without quotes, spaces and a name"
+    )]
+    MailAddress,
     /// An otpauth URI that cannot be used.
     #[error("not an otpauth URI that can be used: {0}")]
     Uri(&'static str),

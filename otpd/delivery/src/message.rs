@@ -1,0 +1,60 @@
+//! What is to be carried, and to whom.
+
+use otp_core::contact::{Channel as Medium, MailAddress, PhoneNumber};
+use serde::{Deserialize, Serialize};
+
+use crate::Hidden;
+
+/// Where a message goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Recipient {
+    /// A telephone, by SMS.
+    Phone(PhoneNumber),
+    /// A mailbox.
+    Mailbox(MailAddress),
+}
+
+impl Recipient {
+    /// By which of the two kinds of provider.
+    #[must_use]
+    pub fn medium(&self) -> Medium {
+        match self {
+            Self::Phone(_) => Medium::Sms,
+            Self::Mailbox(_) => Medium::Email,
+        }
+    }
+
+    /// For people: `+49*****81`, `a*****@example.com`.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        match self {
+            Self::Phone(number) => number.masked(),
+            Self::Mailbox(address) => address.masked(),
+        }
+    }
+}
+
+/// A message with a code in it. Everything is rendered already; a provider's own template may use
+/// the parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Unique, 32 lower-case hexadecimal digits: `{uuid}` of templates, idempotency key,
+    /// Message-ID.
+    pub id: String,
+    /// To whom.
+    pub to: Recipient,
+    /// The text, with the code in it; one SMS where that is possible.
+    pub text: Hidden,
+    /// The subject; of e-mail only.
+    pub subject: Hidden,
+    /// The code alone: `{otp}` of templates.
+    pub code: Hidden,
+    /// The user's login name: `{user}` of templates.
+    pub user: String,
+    /// The token's id: `{serial}` of templates.
+    pub serial: String,
+    /// Unix milliseconds after which the code is worth nothing.
+    pub until_ms: i64,
+    /// How long the code is worth something from when it was made, in milliseconds.
+    pub validity_ms: u64,
+}
