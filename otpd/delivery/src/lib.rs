@@ -7,6 +7,7 @@
 mod channel;
 mod hidden;
 mod message;
+pub mod program;
 pub mod tls;
 
 pub use channel::{Answer, Channel, Failure, Pending, Receipt};
