@@ -1,6 +1,9 @@
 //! Everything that the decision needs of one user, read and written as one.
 
-use crate::{error::Error, recovery::Digest, throttle::Throttle, token::Token};
+use crate::{
+    contact::Contacts, error::Error, out_of_band::Challenge, recovery::Digest, throttle::Throttle,
+    token::Token,
+};
 
 /// One user's security state. The store reads it, a transition of this crate changes it and the
 /// store commits it, all in one transaction; nothing is told to anybody before that commit.
@@ -14,6 +17,11 @@ pub struct Account {
     pub tokens: Vec<Token>,
     /// Digests of the recovery codes that are left.
     pub recovery: Vec<Digest>,
+    /// Delivered codes that are not used yet, oldest first; at most
+    /// [`crate::out_of_band::MOST_CHALLENGES`].
+    pub challenges: Vec<Challenge>,
+    /// Where codes are delivered, as an administrator has set it; a directory may know more.
+    pub contacts: Contacts,
     /// The last login that was granted, Unix milliseconds.
     pub last_success_ms: Option<i64>,
 }

@@ -31,6 +31,15 @@ impl Digits {
         digits
     }
 
+    /// A uniformly random code of `len` digits from 16 bytes of a cryptographic generator (the bias
+    /// is below 2⁻¹⁰⁰). `len` outside 4–8 counts as the nearest allowed number.
+    #[must_use]
+    pub fn random(entropy: &[u8; 16], len: u8) -> Self {
+        let codes = 10_u128.pow(u32::from(len.clamp(FEWEST, MOST)));
+        let number = u128::from_be_bytes(*entropy) % codes;
+        Self::last_of(u32::try_from(number).unwrap_or_default(), len)
+    }
+
     /// `None` for anything but 4 to 8 ASCII digits.
     fn from_ascii(text: &[u8]) -> Option<Self> {
         let len = u8::try_from(text.len()).ok().filter(|len| (FEWEST..=MOST).contains(len))?;

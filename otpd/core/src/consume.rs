@@ -5,6 +5,7 @@ use std::{hint::black_box, sync::LazyLock};
 use crate::{
     account::Account,
     code::{Digits, Reply},
+    out_of_band,
     recovery::{self, RecoveryCode},
     secret::Secret,
     throttle::{Lock, Lockout},
@@ -26,6 +27,8 @@ pub struct Rules<'a> {
     pub recovery_key: &'a [u8; 32],
     /// Whether recovery codes are accepted here.
     pub recovery: bool,
+    /// The PAM service: a delivered code is good only where it was asked for.
+    pub service: &'a str,
 }
 
 /// What a code is given for.
@@ -81,7 +84,7 @@ pub enum Refusal {
 /// is not charged.
 ///
 /// [`Scope::Login`]: every active token is tried; the oldest that matches is consumed, which moves
-/// its watermark past the code and clears the throttle. A recovery code stands in for a token
+/// its watermark past the code, voids all delivered codes and clears the throttle. A recovery code stands in for a token
 /// that is lost, disabled or locked, but not for an enrolment that has expired. [`Scope::Token`]:
 /// the pending token becomes active; the throttle stays as it was.
 ///
@@ -116,6 +119,7 @@ pub fn consume(
         (Scope::Login, _) => return idle(reply, rules, now_ms, Refusal::Malformed),
     };
     account.throttle.clear();
+    account.challenges.clear();
     account.last_success_ms = Some(now_ms);
     Ok(credential)
 }
@@ -153,19 +157,28 @@ fn present(
     now_ms: i64,
 ) -> Result<Credential, Refusal> {
     let expired = all_expired(account, now_ms);
-    let usable = account.tokens.iter_mut().filter_map(|token| {
-        let windows = (rules.windows)(&token.method)?;
-        (token.standing(now_ms) == Standing::Active).then_some((token, windows))
-    });
-    let usable: Vec<_> = usable.collect();
+    let mut usable = Vec::new();
+    for token in &mut account.tokens {
+        let windows = (rules.windows)(&token.method);
+        let active = token.standing(now_ms) == Standing::Active;
+        usable.extend(windows.filter(|_| active).map(|windows| (token, windows)));
+    }
     if usable.is_empty() {
         search_decoy(code, now_ms);
         return Err(if expired { Refusal::Expired } else { Refusal::Disabled });
     }
+    let tokens: Vec<&Token> = usable.iter().map(|(token, _)| &**token).collect();
+    let challenges = &mut account.challenges;
+    let answered = out_of_band::answer(challenges, &tokens, rules.service, code, now_ms);
     let mut matched = None;
     let mut refusal = Refusal::Wrong;
     for (token, windows) in usable {
-        match window::search(token, windows, code, now_ms) {
+        let found = if answered.as_ref() == Some(&token.id) {
+            Found::Fresh(token.next)
+        } else {
+            window::search(token, windows, code, now_ms)
+        };
+        match found {
             Found::Fresh(moving) if matched.is_none() => matched = Some((token, moving)),
             Found::Used => refusal = Refusal::Replayed,
             Found::Fresh(_) | Found::None => {}

@@ -5,6 +5,7 @@ use crate::{
     account::{Account, check_text},
     code::{FEWEST, MOST},
     error::Error,
+    out_of_band,
     secret::Secret,
     token::{Algorithm, Factor, State, Token},
 };
@@ -132,6 +133,7 @@ pub fn enable(account: &mut Account, token: &str) -> Result<(), Error> {
 pub fn revoke(account: &mut Account, token: &str) -> Result<(), Error> {
     let index = account.tokens.iter().position(|known| known.id == token).ok_or(UNKNOWN)?;
     account.tokens.remove(index);
+    out_of_band::withdraw(account, token);
     Ok(())
 }
 

@@ -24,6 +24,8 @@ pub enum Unenrolled {
     Deny,
     /// They are let through, where the stack says `nullok` too.
     Ignore,
+    /// They get a credential at that login: the first of the rule's `enrol` that can be delivered.
+    Enrol,
 }
 
 /// One `[[policy]]` of the configuration.

@@ -30,7 +30,7 @@ pub const REACH: u64 = 100;
 /// [`Refusal::Wrong`] when there is no such pair (charged once), [`Refusal::Locked`] while the user
 /// is locked, and uncharged [`Refusal::Unenrolled`] for an unknown token, [`Refusal::Expired`] or
 /// [`Refusal::Disabled`] for one that is not active or not accepted here, [`Refusal::Malformed`]
-/// for codes of another length.
+/// for codes of another length and for a token whose codes are delivered.
 pub fn resync(
     account: &mut Account,
     token: &str,
@@ -50,7 +50,8 @@ pub fn resync(
         Standing::Expired => return Err(Refusal::Expired),
         Standing::Pending | Standing::Disabled => return Err(Refusal::Disabled),
     }
-    if [first, second].iter().any(|code| code.len() != found.digits) {
+    let delivered = matches!(found.factor, Factor::OutOfBand(_));
+    if delivered || [first, second].iter().any(|code| code.len() != found.digits) {
         return Err(Refusal::Malformed);
     }
     attempt(account, rules, now_ms, |account| {
@@ -85,6 +86,7 @@ fn locate(token: &Token, first: &Digits, second: &Digits, now_ms: i64) -> Option
         Factor::Hotp => {
             (1..=REACH).filter_map(|ahead| token.next.checked_add(ahead)).for_each(probe);
         }
+        Factor::OutOfBand(_) => {}
     }
     place
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::secret::Secret;
+use crate::{contact::Channel, secret::Secret};
 
 /// The hash function under the HMAC (RFC 6238 section 1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub enum Factor {
     },
     /// RFC 4226: a counter.
     Hotp,
+    /// Nothing: each code is made at random and delivered ([`crate::out_of_band`]).
+    OutOfBand(Channel),
 }
 
 /// Where a token is in its life.
@@ -65,12 +67,12 @@ pub struct Token {
     pub algorithm: Algorithm,
     /// Length of a code, 4–8.
     pub digits: u8,
-    /// The shared secret.
+    /// The shared secret; of a delivered code the key of its digest.
     pub secret: Secret,
     /// Where it is in its life.
     pub state: State,
     /// The watermark: the lowest step (by the device's own clock) or counter that may still be
-    /// accepted. Only grows.
+    /// accepted; how often a delivered code was accepted. Only grows.
     pub next: u64,
     /// How far the device's clock is ahead of ours in milliseconds, as the last resync measured
     /// it; at most [`crate::resync::REACH`] steps and one more. 0 for a counter and until the

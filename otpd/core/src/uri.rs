@@ -56,6 +56,9 @@ pub fn provisioning(
         Factor::Totp { t0_ms: 0, period_ms } if period_ms > 0 && period_ms % 1000 == 0 => {
             ("totp", "period", period_ms / 1000)
         }
+        Factor::OutOfBand(_) => {
+            return Err(Error::Uri("codes that are delivered have none"));
+        }
         Factor::Totp { .. } => {
             return Err(Error::Uri("T0 must be 0 and the period a whole number of seconds"));
         }

@@ -67,6 +67,7 @@ pub fn search(token: &Token, windows: Windows, code: &Digits, now_ms: i64) -> Fo
             let behind = token.next.saturating_sub(LOOK_BACK)..token.next;
             scan(token, code, ahead.chain(behind))
         }
+        Factor::OutOfBand(_) => Found::None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `[[method]]`: the parameter sets that tokens are enrolled with.
 
 use otp_core::{
+    contact::Channel,
     token::{Algorithm, Factor},
     window::{MOST_LOOK_AHEAD, MOST_STEPS, Windows},
 };
@@ -13,7 +14,7 @@ use super::{
 };
 
 /// Methods that are not parameter sets of a token; nobody may call one by such a name.
-const RESERVED: [&str; 4] = ["recovery", "issued", "sms", "email"];
+const RESERVED: [&str; 2] = ["recovery", "issued"];
 
 /// A parameter set. A token copies what its codes depend on when it is enrolled; the windows stay
 /// with the method, so that a change of them counts for every token at once.
@@ -23,7 +24,7 @@ pub struct Method {
     pub name: String,
     /// For people.
     pub title: String,
-    /// Time or counter.
+    /// Time, counter or delivery.
     pub factor: Factor,
     /// Hash function.
     pub algorithm: Algorithm,
@@ -33,8 +34,22 @@ pub struct Method {
     pub windows: Windows,
     /// Length of generated keys, 10–99 bytes.
     pub key_size: u8,
+    /// What a delivered code is given; other methods have no use for it.
+    pub delivery: Delivery,
     /// Directories whose users may use it; of none: nobody may.
     pub directories: Vec<String>,
+}
+
+/// How codes of a method are delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// How long a code is good, in milliseconds.
+    pub validity_ms: u64,
+    /// How many answers are compared with a code.
+    pub tries: u8,
+    /// `[provider.sms.NAME]` or `[provider.email.NAME]`, in the order in which they are tried; of
+    /// none: the only one that there is.
+    pub providers: Vec<String>,
 }
 
 impl Method {
@@ -48,7 +63,36 @@ impl Method {
             digits: 6,
             windows: Windows::default(),
             key_size: 20,
+            delivery: Delivery { validity_ms: 5 * MINUTE, tries: 3, providers: Vec::new() },
             directories: vec!["local".to_owned()],
+        }
+    }
+
+    /// The built-in "sms" and "email".
+    fn delivered(channel: Channel) -> Self {
+        let (title, validity_ms) = match channel {
+            Channel::Sms => ("Code by SMS", 5 * MINUTE),
+            Channel::Email => ("Code by e-mail", 10 * MINUTE),
+        };
+        let delivery = Delivery { validity_ms, tries: 3, providers: Vec::new() };
+        Self {
+            name: channel.name().to_owned(),
+            title: title.to_owned(),
+            factor: Factor::OutOfBand(channel),
+            algorithm: Algorithm::Sha256,
+            key_size: 32,
+            delivery,
+            ..Self::totp()
+        }
+    }
+
+    /// The built-in method of that name, else "totp".
+    fn built_in(name: &str) -> Self {
+        match name {
+            "hotp" => Self::hotp(),
+            "sms" => Self::delivered(Channel::Sms),
+            "email" => Self::delivered(Channel::Email),
+            _ => Self::totp(),
         }
     }
 
@@ -67,27 +111,29 @@ impl Method {
         name: String,
         directories: &[String],
     ) -> Result<Self, ConfigError> {
-        let by_name = if name == "hotp" { Factor::Hotp } else { Self::totp().factor };
-        let factor = section.choice(
-            "type",
-            &[("totp", Self::totp().factor), ("hotp", Factor::Hotp)],
-            by_name,
-        )?;
-        let mut method = if factor == Factor::Hotp { Self::hotp() } else { Self::totp() };
+        let by_name = Self::built_in(&name);
+        let kinds = ["totp", "hotp", "sms", "email"];
+        let kind =
+            section.choice("type", &kinds.map(|kind| (kind, kind)), by_name.name.as_str())?;
+        let mut method = Self::built_in(kind);
         if method.name != name {
             method = Self { title: name.clone(), name, directories: Vec::new(), ..method };
         }
         if let Some((title, _)) = section.value("title", TITLE, title)? {
             method.title = title;
         }
-        let algorithms = [
-            ("sha1", Algorithm::Sha1),
-            ("sha256", Algorithm::Sha256),
-            ("sha512", Algorithm::Sha512),
-        ];
-        method.algorithm = section.choice("algorithm", &algorithms, method.algorithm)?;
         method.digits = section.whole("digits", 4..=8, method.digits)?;
-        method.key_size = section.whole("key_size", 10..=99, method.key_size)?;
+        if let Factor::OutOfBand(_) = method.factor {
+            method.delivery = delivery(&mut section, method.delivery)?;
+        } else {
+            let algorithms = [
+                ("sha1", Algorithm::Sha1),
+                ("sha256", Algorithm::Sha256),
+                ("sha512", Algorithm::Sha512),
+            ];
+            method.algorithm = section.choice("algorithm", &algorithms, method.algorithm)?;
+            method.key_size = section.whole("key_size", 10..=99, method.key_size)?;
+        }
         let windows = &mut method.windows;
         match &mut method.factor {
             Factor::Totp { t0_ms, period_ms } => {
@@ -101,6 +147,7 @@ impl Method {
                 windows.look_ahead =
                     section.whole("look_ahead", 0..=MOST_LOOK_AHEAD, windows.look_ahead)?;
             }
+            Factor::OutOfBand(_) => {}
         }
         let known = quoted(directories.iter().map(String::as_str));
         let directory = |value: &_| {
@@ -157,13 +204,23 @@ impl Method {
     }
 }
 
+fn delivery(section: &mut Section, default: Delivery) -> Result<Delivery, ConfigError> {
+    Ok(Delivery {
+        validity_ms: section.duration("validity", MINUTE..=HOUR, default.validity_ms)?,
+        tries: section.whole("tries", 1..=5, default.tries)?,
+        providers: section
+            .list("providers", 1, format!("names of providers, each {PLAIN_NAME}"), plain_name)?
+            .unwrap_or(default.providers),
+    })
+}
+
 /// The built-in methods and those of the files; a table with a built-in method's name changes it.
 pub(super) fn read(
     sections: Vec<(Place, Section)>,
     directories: &[String],
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Method>, ConfigError> {
-    let mut methods = vec![Method::totp(), Method::hotp()];
+    let mut methods: Vec<_> = ["totp", "hotp", "sms", "email"].map(Method::built_in).into();
     let mut seen = Vec::new();
     let allowed = format!("{PLAIN_NAME}, and not {}", RESERVED.join(", "));
     let free = |value: &_| plain_name(value).filter(|name| !RESERVED.contains(&name.as_str()));

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use otp_core::{policy::Rule, throttle::Lockout, window::Windows};
 
 pub use error::ConfigError;
-pub use method::Method;
+pub use method::{Delivery, Method};
 
 use section::Section;
 use tree::Table;
@@ -41,6 +41,10 @@ pub struct Config {
     pub lockout: Lockout,
     /// `[enrolment]`: what a new token is given.
     pub enrolment: Enrolment,
+    /// `[budget]`: how many codes are delivered.
+    pub budget: Budget,
+    /// `[template]`: what messages say.
+    pub template: Template,
     /// `[limits]`: how much of the daemon others may use.
     pub limits: Limits,
     /// `[[method]]` and the built-in "totp" and "hotp"; names are unique.
@@ -86,6 +90,61 @@ pub struct Enrolment {
     pub issuer: Option<String>,
     /// How long an enrolled token may wait for its first code, in milliseconds.
     pub pending_ms: u64,
+}
+
+/// How many codes are delivered. Messages are counted over the last hour, by the time at which
+/// they were asked for, whatever became of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// How long after a code no other one is made for the same login that is not granted, in
+    /// milliseconds.
+    pub resend_ms: u64,
+    /// Messages for one user in an hour.
+    pub per_user: u32,
+    /// Messages to one number or address in an hour.
+    pub per_recipient: u32,
+    /// Messages over each channel in an hour.
+    pub total: u32,
+    /// Country codes with their `+` (or longer beginnings of numbers) that SMS may go to; of none:
+    /// all.
+    pub countries: Vec<String>,
+}
+
+/// What messages say. `{otp}`, `{user}`, `{service}`, `{host}`, `{source}` and `{minutes}` stand
+/// for their values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// The text of an SMS.
+    pub sms: String,
+    /// The subject of an e-mail.
+    pub subject: String,
+    /// The text of an e-mail.
+    pub body: String,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            resend_ms: 30_000,
+            per_user: 10,
+            per_recipient: 10,
+            total: 1000,
+            countries: Vec::new(),
+        }
+    }
+}
+
+impl Default for Template {
+    fn default() -> Self {
+        Self {
+            sms: "{otp} is your code for {service} on {host}".to_owned(),
+            subject: "Your code for {host}".to_owned(),
+            body: "{otp} is your code for {service} on {host}.\n\nIt was asked for by a login of \
+                   {user} from {source} and is good for {minutes} minutes. Give it to nobody. If \
+                   you did not log in, somebody knows your password: change it.\n"
+                .to_owned(),
+        }
+    }
 }
 
 /// How much of the daemon others may use.
@@ -175,7 +234,20 @@ impl Config {
         let methods = method::read(root.tables("method")?, &directories, warnings)?;
         let rules = policy::read(root.tables("policy")?, &methods, warnings)?;
         root.end()?;
-        Ok(Self { user, bus, store, key_file, lockout, enrolment, limits, methods, rules })
+        let (budget, template) = (Budget::default(), Template::default());
+        Ok(Self {
+            user,
+            bus,
+            store,
+            key_file,
+            lockout,
+            enrolment,
+            budget,
+            template,
+            limits,
+            methods,
+            rules,
+        })
     }
 }
 

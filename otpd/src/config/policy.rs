@@ -50,7 +50,8 @@ fn rule(mut section: Section, name: String, methods: &[Method]) -> Result<Rule, 
         [("require", FactorRule::Require), ("skip", FactorRule::Skip), ("deny", FactorRule::Deny)];
     let last = Rule::last();
     let factor = section.choice("factor", &factors, last.factor)?;
-    let treatments = [("deny", Unenrolled::Deny), ("ignore", Unenrolled::Ignore)];
+    let treatments =
+        [("deny", Unenrolled::Deny), ("ignore", Unenrolled::Ignore), ("enrol", Unenrolled::Enrol)];
     let unenrolled = section.choice("unenrolled", &treatments, last.unenrolled)?;
     let tokens: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
     let mut accepted = tokens.clone();

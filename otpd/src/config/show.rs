@@ -49,6 +49,15 @@ fn write_method(f: &mut Formatter<'_>, method: &Method) -> fmt::Result {
         Factor::Hotp => {
             writeln!(f, "type = \"hotp\"\nlook_ahead = {}", method.windows.look_ahead)?;
         }
+        Factor::OutOfBand(channel) => {
+            let delivery = &method.delivery;
+            writeln!(f, "type = \"{}\"\ndigits = {}", channel.name(), method.digits)?;
+            writeln!(f, "validity = \"{}ms\"\ntries = {}", delivery.validity_ms, delivery.tries)?;
+            if !delivery.providers.is_empty() {
+                writeln!(f, "providers = {}", List(&delivery.providers))?;
+            }
+            return writeln!(f, "directories = {}", List(&method.directories));
+        }
     }
     let algorithm = match method.algorithm {
         Algorithm::Sha1 => "sha1",
@@ -78,6 +87,7 @@ fn write_rule(f: &mut Formatter<'_>, rule: &Rule) -> fmt::Result {
     let unenrolled = match rule.unenrolled {
         Unenrolled::Deny => "deny",
         Unenrolled::Ignore => "ignore",
+        Unenrolled::Enrol => "enrol",
     };
     writeln!(f, "factor = \"{factor}\"\nunenrolled = \"{unenrolled}\"")?;
     writeln!(f, "enrol = {}", List(&rule.enrol))?;

@@ -2,6 +2,8 @@
 
 pub mod passwd;
 
+use otp_core::contact::Contacts;
+
 use crate::store::Pending;
 
 /// A user as a directory knows them.
@@ -11,6 +13,8 @@ pub struct Entry {
     pub name: String,
     /// The user id.
     pub uid: u32,
+    /// Where codes can be delivered, as far as the directory knows and is configured to tell.
+    pub contacts: Contacts,
 }
 
 /// A source of users. An error is never "no such user".

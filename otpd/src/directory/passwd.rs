@@ -1,5 +1,7 @@
 //! The system's own user database, through the name service switch.
 
+use otp_core::contact::Contacts;
+
 use super::{Directory, DirectoryError, Entry};
 use crate::store::Pending;
 
@@ -16,7 +18,11 @@ impl Directory for Passwd {
                     .await
                     .map_err(|error| DirectoryError(error.to_string()))?;
             let user = looked_up.map_err(|error| DirectoryError(error.desc().to_owned()))?;
-            Ok(user.map(|user| Entry { name: user.name, uid: user.uid.as_raw() }))
+            Ok(user.map(|user| Entry {
+                name: user.name,
+                uid: user.uid.as_raw(),
+                contacts: Contacts::default(),
+            }))
         })
     }
 }

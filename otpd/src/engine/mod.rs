@@ -247,6 +247,7 @@ struct Ruling {
     loaded: Arc<Loaded>,
     rule: policy::Rule,
     method: Option<String>,
+    service: String,
 }
 
 impl Ruling {
@@ -254,14 +255,14 @@ impl Ruling {
     fn for_login(loaded: Arc<Loaded>, user: &str, context: &Context) -> Self {
         let service = context.service.as_deref().unwrap_or_default();
         let rule = policy::decide(&loaded.config.rules, &policy::Login { user, service }).clone();
-        Self { loaded, rule, method: context.method.clone() }
+        Self { loaded, rule, method: context.method.clone(), service: service.to_owned() }
     }
 
     /// For a change that `user` makes with `otpctl`.
     fn for_self_service(loaded: Arc<Loaded>, user: &str) -> Self {
         let login = policy::Login { user, service: SELF_SERVICE };
         let rule = policy::decide(&loaded.config.rules, &login).clone();
-        Self { loaded, rule, method: None }
+        Self { loaded, rule, method: None, service: SELF_SERVICE.to_owned() }
     }
 
     /// The same for a token that is confirmed or found again: the policy of logins does not matter.
@@ -287,6 +288,7 @@ impl Ruling {
             windows: &|method| self.windows(method),
             recovery_key,
             recovery: self.accepts("recovery"),
+            service: &self.service,
         })
     }
 }

@@ -182,6 +182,7 @@ fn token_document(row: TokenRow, now_ms: i64) -> TokenDocument {
     let (kind, period_ms) = match row.factor {
         Factor::Totp { period_ms, .. } => ("totp", Some(period_ms)),
         Factor::Hotp => ("hotp", None),
+        Factor::OutOfBand(channel) => (channel.name(), None),
     };
     let algorithm = match row.algorithm {
         Algorithm::Sha1 => "sha1",

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use otp_core::{base32, hotp, secret::Secret, token::Algorithm, uri};
+use otp_core::{base32, contact::Contacts, hotp, secret::Secret, token::Algorithm, uri};
 use otp_ipc::{AuditFilter, ChangeOptions, Context, EnrolOptions, Step, StepKind, TokenFilter};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -36,7 +36,9 @@ impl Directory for Three {
             "bob" => Some(1001),
             _ => None,
         };
-        Box::pin(async move { Ok(uid.map(|uid| Entry { name: own, uid })) })
+        Box::pin(async move {
+            Ok(uid.map(|uid| Entry { name: own, uid, contacts: Contacts::default() }))
+        })
     }
 }
 

@@ -7,6 +7,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use otp_core::{
     account::Account,
+    contact::Contacts,
     recovery::Digest,
     throttle::Throttle,
     token::{Algorithm, Factor, State, Token},
@@ -143,6 +144,8 @@ impl Vault {
                 .collect::<Option<_>>()
                 .ok_or_else(|| StoreError::Integrity(user.to_owned()))?,
             recovery: record.recovery.clone(),
+            challenges: Vec::new(),
+            contacts: Contacts::default(),
             last_success_ms: record.last_success_ms,
         })
     }

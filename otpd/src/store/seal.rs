@@ -93,6 +93,7 @@ pub(super) fn factor(fields: Canonical, factor: Factor) -> Canonical {
             fields.text("totp").number(period_ms.cast_signed()).number(t0_ms)
         }
         Factor::Hotp => fields.text("hotp").optional(None).optional(None),
+        Factor::OutOfBand(channel) => fields.text(channel.name()).optional(None).optional(None),
     }
 }
 

@@ -83,7 +83,13 @@ pub(crate) fn windows(method: &str) -> Option<Windows> {
 }
 
 pub(crate) fn rules() -> Rules<'static> {
-    Rules { lockout: &LOCKOUT, windows: &windows, recovery_key: &KEY, recovery: true }
+    Rules {
+        lockout: &LOCKOUT,
+        windows: &windows,
+        recovery_key: &KEY,
+        recovery: true,
+        service: "sshd",
+    }
 }
 
 pub(crate) fn login(

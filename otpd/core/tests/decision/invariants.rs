@@ -120,7 +120,7 @@ impl World {
     /// The step or counter so far from where the token is now.
     fn place(&self, token: &Token, distance: i64) -> u64 {
         let here = match token.factor {
-            Factor::Hotp => token.next,
+            Factor::Hotp | Factor::OutOfBand(_) => token.next,
             Factor::Totp { t0_ms, period_ms } => {
                 totp::step(self.now_ms + token.offset_ms, t0_ms, period_ms).unwrap_or(0)
             }
@@ -134,7 +134,13 @@ impl World {
     }
 
     fn rules() -> Rules<'static> {
-        Rules { lockout: &LOCKOUT, windows: &windows, recovery_key: &KEY, recovery: true }
+        Rules {
+            lockout: &LOCKOUT,
+            windows: &windows,
+            recovery_key: &KEY,
+            recovery: true,
+            service: "sshd",
+        }
     }
 
     fn locked(&self) -> bool {
@@ -278,6 +284,7 @@ impl World {
     fn in_window(&self, token: &Token, moving: u64, next: u64) -> bool {
         match token.factor {
             Factor::Hotp => moving <= next + 10,
+            Factor::OutOfBand(_) => false,
             Factor::Totp { .. } => {
                 let here = self.place(token, 0);
                 moving == here || moving + 1 == here
@@ -365,7 +372,7 @@ proptest! {
         let (lock_after, first_ms, longest_ms, disable_after) = lockout;
         let lockout = Lockout { after: lock_after, first_ms, longest_ms, disable_after };
         let rules =
-            Rules { lockout: &lockout, windows: &windows, recovery_key: &KEY, recovery: true };
+            Rules { lockout: &lockout, windows: &windows, recovery_key: &KEY, recovery: true, service: "sshd" };
         let reply = Reply::parse(&bytes);
         for scope in [Scope::Login, Scope::Token("t")] {
             let verdict = consume(Some(&mut account), &reply, scope, &rules, now_ms);

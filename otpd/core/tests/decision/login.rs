@@ -309,7 +309,13 @@ fn where_recovery_codes_are_not_accepted_they_are_no_answer() {
     let mut account = account([totp_token("t")]);
     let codes = with_recovery(&mut account);
     let typed = Reply::parse(codes[0].grouped().as_bytes());
-    let rules = Rules { lockout: &LOCKOUT, windows: &windows, recovery_key: &KEY, recovery: false };
+    let rules = Rules {
+        lockout: &LOCKOUT,
+        windows: &windows,
+        recovery_key: &KEY,
+        recovery: false,
+        service: "sshd",
+    };
     let verdict = consume(Some(&mut account), &typed, Scope::Login, &rules, NOW);
     assert_eq!(verdict, Err(Refusal::Malformed));
     account.throttle = failed(5, Some(NOW + 1));

@@ -158,7 +158,7 @@ proptest! {
         let (before, after) = shape;
         let windows = |_: &str| Some(Windows { before, after, look_ahead: 0 });
         let rules =
-            Rules { lockout: &LOCKOUT, windows: &windows, recovery_key: &KEY, recovery: true };
+            Rules { lockout: &LOCKOUT, windows: &windows, recovery_key: &KEY, recovery: true, service: "sshd" };
         let ahead_ms = (ahead * period_ms as f64) as i64;
         let token = Token {
             factor: Factor::Totp { t0_ms: 0, period_ms },

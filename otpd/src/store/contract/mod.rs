@@ -12,6 +12,7 @@ use std::{
 
 use otp_core::{
     account::Account,
+    contact::Contacts,
     recovery::Digest,
     secret::Secret,
     throttle::Throttle,
@@ -138,6 +139,8 @@ fn full() -> Account {
             token("full-0"),
         ],
         recovery: vec![Digest([0xff; 32]), Digest([0; 32]), Digest([7; 32])],
+        challenges: Vec::new(),
+        contacts: Contacts::default(),
         last_success_ms: Some(0),
     }
 }

@@ -1,6 +1,7 @@
 //! One account's rows: read as one, written where they changed.
 
 use otp_core::{
+    contact::Channel,
     recovery::Digest,
     throttle::Throttle,
     token::{Algorithm, Factor, State},
@@ -113,6 +114,8 @@ pub(super) fn factor(row: &Row<'_>) -> Result<Factor> {
             period_ms: row.get::<_, i64>("period_ms")?.cast_unsigned(),
         }),
         "hotp" => Ok(Factor::Hotp),
+        "sms" => Ok(Factor::OutOfBand(Channel::Sms)),
+        "email" => Ok(Factor::OutOfBand(Channel::Email)),
         _ => Err(FromSqlError::InvalidType.into()),
     }
 }
@@ -228,6 +231,7 @@ fn save_token(
     let (kind, t0_ms, period_ms) = match token.factor {
         Factor::Totp { t0_ms, period_ms } => ("totp", Some(t0_ms), Some(period_ms.cast_signed())),
         Factor::Hotp => ("hotp", None, None),
+        Factor::OutOfBand(channel) => (channel.name(), None, None),
     };
     let (state, until_ms, reason) = match &token.state {
         State::Pending { until_ms } => ("pending", Some(*until_ms), None),
