@@ -3,6 +3,7 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Parser, Subcommand};
+use otp_delivery::Dispatcher;
 use otpd::{
     clock::{Clock, SystemClock},
     config::{Config, DEFAULT_FILE, Loaded},
@@ -147,10 +148,13 @@ async fn run(
         host: process::host_name(),
         since_ms: SystemClock.now_ms(),
     };
+    let dispatcher = Arc::<Dispatcher>::default();
+    dispatcher.configure(loaded.config.providers.clone())?;
     let ports = Ports {
         store: Arc::<SqliteStore>::clone(&store),
         directory: Arc::new(Passwd),
         clock: Arc::new(SystemClock),
+        dispatcher: Arc::clone(&dispatcher),
         recovery_key: Zeroizing::new(*keys.recovery()),
     };
     drop(keys);

@@ -16,6 +16,7 @@ mod tree;
 use std::path::{Path, PathBuf};
 
 use otp_core::{policy::Rule, throttle::Lockout, window::Windows};
+use otp_delivery::{Provider, ProviderId};
 
 pub use error::ConfigError;
 pub use method::{Delivery, Method};
@@ -27,7 +28,7 @@ use tree::Table;
 pub const DEFAULT_FILE: &str = "/etc/otpd/otpd.toml";
 
 /// What the files say, with the defaults filled in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// `[daemon] user`: the account to run as when started as root.
     pub user: String,
@@ -45,6 +46,8 @@ pub struct Config {
     pub budget: Budget,
     /// `[template]`: what messages say.
     pub template: Template,
+    /// `[provider.sms.NAME]` and `[provider.email.NAME]`: who delivers codes.
+    pub providers: Vec<(ProviderId, Provider)>,
     /// `[limits]`: how much of the daemon others may use.
     pub limits: Limits,
     /// `[[method]]` and the built-in "totp" and "hotp"; names are unique.
@@ -244,6 +247,7 @@ impl Config {
             enrolment,
             budget,
             template,
+            providers: Vec::new(),
             limits,
             methods,
             rules,

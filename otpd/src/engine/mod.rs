@@ -21,6 +21,7 @@ use std::{
 };
 
 use otp_core::{account::UserName, consume::Rules, policy, window::Windows};
+use otp_delivery::Dispatcher;
 use otp_ipc::{Context, names::SELF_SERVICE};
 use zeroize::Zeroizing;
 
@@ -69,6 +70,7 @@ pub struct Engine {
     store: Arc<dyn TokenStore>,
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
+    dispatcher: Arc<Dispatcher>,
     config: RwLock<Arc<Loaded>>,
     config_path: PathBuf,
     recovery_key: Arc<Zeroizing<[u8; 32]>>,
@@ -99,6 +101,8 @@ pub struct Ports {
     pub directory: Arc<dyn Directory>,
     /// The only clock.
     pub clock: Arc<dyn Clock>,
+    /// Who carries codes to people.
+    pub dispatcher: Arc<Dispatcher>,
     /// The key under which recovery codes are digested.
     pub recovery_key: Zeroizing<[u8; 32]>,
 }
@@ -112,6 +116,7 @@ impl Engine {
             store: ports.store,
             directory: ports.directory,
             clock: ports.clock,
+            dispatcher: ports.dispatcher,
             config: RwLock::new(Arc::new(loaded)),
             config_path,
             recovery_key: Arc::new(ports.recovery_key),
@@ -165,6 +170,10 @@ impl Engine {
                 && !loaded.files.contains(&self.config_path);
             let missing = || format!("{}: the file is gone", self.config_path.display());
             if lost { Err(missing()) } else { Ok(loaded) }
+        });
+        let read = read.and_then(|loaded| {
+            self.dispatcher.configure(loaded.config.providers.clone())?;
+            Ok(loaded)
         });
         match read {
             Ok(loaded) => {

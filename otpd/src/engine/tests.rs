@@ -90,6 +90,7 @@ impl World {
             store: Arc::new(store),
             directory: Arc::new(Three),
             clock: Arc::<ManualClock>::clone(&clock),
+            dispatcher: Arc::default(),
             recovery_key: Zeroizing::new(*keys.recovery()),
         };
         let loaded = Config::load(&at("otpd.toml")).unwrap();
