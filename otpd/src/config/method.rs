@@ -169,6 +169,15 @@ impl Method {
                     .to_owned(),
             );
         }
+        let codes = 10_u64.pow(u32::from(self.digits));
+        if let Factor::OutOfBand(_) = self.factor {
+            let tries = u64::from(self.delivery.tries);
+            if tries * 50_000 > codes {
+                let one_in = codes / tries;
+                found.push(format!("allows {tries} guesses at one of {codes} codes, so that one in {one_in} gets in: add digits"));
+            }
+            return found;
+        }
         if self.key_size < 16 {
             found.push(
                 "makes keys below the 128 bits that RFC 4226 requires: key_size = 20 is usual"
@@ -195,7 +204,6 @@ impl Method {
         if !usual {
             found.push("differs from 6 or 8 digits, sha1 and 30 s: some apps ignore that and show wrong codes".to_owned());
         }
-        let codes = 10_u64.pow(u32::from(self.digits));
         if wide || accepted * 50_000 > codes {
             let one_in = codes / accepted;
             found.push(format!("accepts {accepted} of {codes} codes at a time, so that one guess in {one_in} is right: narrow the windows or add digits"));

@@ -1,4 +1,4 @@
-use otp_core::{policy::FactorRule, token::Factor};
+use otp_core::{contact::Channel, policy::FactorRule, token::Factor};
 
 use super::*;
 
@@ -13,7 +13,10 @@ fn an_empty_file_is_a_working_system() {
     assert_eq!(config.windows("hotp"), Some(Windows { before: 1, after: 0, look_ahead: 10 }));
     assert_eq!(config.windows("recovery"), None);
     assert_eq!(config.method("hotp").unwrap().factor, Factor::Hotp);
-    assert_eq!(config.methods.len(), 2);
+    let delivered = |name| config.method(name).unwrap();
+    assert_eq!(delivered("sms").factor, Factor::OutOfBand(Channel::Sms));
+    assert_eq!(delivered("email").factor, Factor::OutOfBand(Channel::Email));
+    assert_eq!(config.methods.len(), 4);
 }
 
 #[test]
@@ -48,11 +51,11 @@ fn messages() {
         ),
         (
             "\n  [[method]]\ndigits = 6",
-            "2:3: method.name is missing: allowed is 1 to 64 of the characters a-z, A-Z, 0-9, '.', '_' and '-', not starting with '-' or '.', and not recovery, issued, sms, email",
+            "2:3: method.name is missing: allowed is 1 to 64 of the characters a-z, A-Z, 0-9, '.', '_' and '-', not starting with '-' or '.', and not recovery, issued",
         ),
         (
             "[[method]]\nname = \"recovery\"",
-            "2:8: method.name = \"recovery\": allowed are 1 to 64 of the characters a-z, A-Z, 0-9, '.', '_' and '-', not starting with '-' or '.', and not recovery, issued, sms, email",
+            "2:8: method.name = \"recovery\": allowed are 1 to 64 of the characters a-z, A-Z, 0-9, '.', '_' and '-', not starting with '-' or '.', and not recovery, issued",
         ),
         (
             "[[method]]\nname = \"a\"\n[[method]]\nname = \"a\"",
@@ -60,11 +63,11 @@ fn messages() {
         ),
         (
             "[[method]]\nname = \"a\"\nlook_ahead = 1",
-            "3:1: method.look_ahead is not a known key: allowed here are name, type, title, algorithm, digits, key_size, t0, time_step, window_before, window_after, directories",
+            "3:1: method.look_ahead is not a known key: allowed here are name, type, title, digits, algorithm, key_size, t0, time_step, window_before, window_after, directories",
         ),
         (
             "[[method]]\nname = \"hotp\"\nt0 = \"1s\"",
-            "3:1: method.t0 is not a known key: allowed here are name, type, title, algorithm, digits, key_size, look_ahead, directories",
+            "3:1: method.t0 is not a known key: allowed here are name, type, title, digits, algorithm, key_size, look_ahead, directories",
         ),
         (
             "[[policy]]",
@@ -166,7 +169,7 @@ fn methods() {
     )
     .unwrap();
     let names: Vec<_> = config.methods.iter().map(|method| method.name.as_str()).collect();
-    assert_eq!(names, ["totp", "hotp", "acme.totp.1", "acme.hotp"]);
+    assert_eq!(names, ["totp", "hotp", "sms", "email", "acme.totp.1", "acme.hotp"]);
     let acme = config.method("acme.totp.1").unwrap();
     assert_eq!(acme.factor, Factor::Totp { t0_ms: 5, period_ms: 60_000 });
     assert_eq!((acme.digits, acme.key_size), (8, 32));

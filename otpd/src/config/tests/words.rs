@@ -73,9 +73,14 @@ fn words_and_texts() {
             name: "method.type",
             read: |config| show(new_method(config).factor),
             default: "Totp { t0_ms: 0, period_ms: 30000 }",
-            takes: &[("\"totp\"", "Totp { t0_ms: 0, period_ms: 30000 }"), ("\"hotp\"", "Hotp")],
-            refuses: &["\"TOTP\"", "\"sms\"", "1"],
-            allowed: "\"totp\", \"hotp\"",
+            takes: &[
+                ("\"totp\"", "Totp { t0_ms: 0, period_ms: 30000 }"),
+                ("\"hotp\"", "Hotp"),
+                ("\"sms\"", "OutOfBand(Sms)"),
+                ("\"email\"", "OutOfBand(Email)"),
+            ],
+            refuses: &["\"TOTP\"", "\"mail\"", "1"],
+            allowed: "\"totp\", \"hotp\", \"sms\", \"email\"",
         },
         Key {
             before: METHOD,
@@ -105,8 +110,8 @@ fn words_and_texts() {
             read: |config| show(config.rules.first().map(|rule| rule.unenrolled)),
             default: "None",
             takes: &[("\"deny\"", "Some(Deny)"), ("\"ignore\"", "Some(Ignore)")],
-            refuses: &["\"enrol\"", "true"],
-            allowed: "\"deny\", \"ignore\"",
+            refuses: &["\"enroll\"", "true"],
+            allowed: "\"deny\", \"ignore\", \"enrol\"",
         },
         Key {
             before: POLICY,
@@ -196,7 +201,7 @@ fn lists() {
     let callers = format!("a list of user ids from 0 to 4294967294 and login names, each {NAME}");
     let services = "a list of at least one of PAM services, each 1 to 64 of the characters a-z, A-Z, 0-9, '.', '_' and '-', not starting with '-' or '.'";
     let users = format!("a list of at least one of users, each {NAME}");
-    let methods = "a list of at least one of \"totp\", \"hotp\", \"recovery\"";
+    let methods = "a list of at least one of \"totp\", \"hotp\", \"sms\", \"email\", \"recovery\"";
     let rows = [
         ("[bus]", "bus.trusted_callers", "[1, -1]", "2:23", "-1", callers.as_str()),
         ("[bus]", "bus.trusted_callers", "[4294967295]", "2:20", "4294967295", &callers),
@@ -216,7 +221,7 @@ fn lists() {
             "[\"recovery\"]",
             "3:10",
             "\"recovery\"",
-            "a list of \"totp\", \"hotp\"",
+            "a list of \"totp\", \"hotp\", \"sms\", \"email\"",
         ),
         (POLICY, "policy.methods", "[\"totp\", \"acme\"]", "3:20", "\"acme\"", methods),
         (POLICY, "policy.methods", "[]", "3:11", "[]", methods),
