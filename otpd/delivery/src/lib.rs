@@ -8,6 +8,7 @@ mod breaker;
 mod channel;
 mod dispatch;
 mod hidden;
+pub mod http;
 mod message;
 pub mod program;
 mod provider;

@@ -60,6 +60,18 @@ pub fn client_config(settings: &Settings) -> Result<ClientConfig, String> {
     })
 }
 
+/// For a client that needs a TLS configuration and speaks no TLS: every server is refused.
+///
+/// # Errors
+/// Never in practice: when the library does not support its own protocol versions.
+pub fn trusting_nobody() -> Result<ClientConfig, String> {
+    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS cannot be set up: {error}"))?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth())
+}
+
 /// The roots of a PEM file, or the system's.
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
