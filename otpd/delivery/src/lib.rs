@@ -12,6 +12,7 @@ pub mod http;
 mod message;
 pub mod program;
 mod provider;
+pub mod smpp;
 pub mod tls;
 
 pub use breaker::Circuit;
