@@ -37,7 +37,7 @@ pub(crate) struct Options {
     pub(crate) echo: bool,
     /// `method=`: ask for this method only.
     pub(crate) method: Option<String>,
-    /// `mode=second`, `mode=issued`.
+    /// `mode=second`, `mode=challenge`, `mode=issued`.
     pub(crate) mode: Option<String>,
     /// `timeout=`: machine time for the whole login, 1–30 s.
     pub(crate) timeout: Duration,
@@ -131,8 +131,8 @@ impl Options {
     }
 
     fn mode(&mut self, mode: &str) -> Result<(), &'static str> {
-        if !["second", "issued"].contains(&mode) {
-            return Err("allowed are second and issued");
+        if !["second", "challenge", "issued"].contains(&mode) {
+            return Err("allowed are second, challenge and issued");
         }
         self.mode = Some(mode.to_owned());
         Ok(())
@@ -236,6 +236,7 @@ mod tests {
             (&["echo_verification_code"], Options { echo: true, ..default() }),
             (&["method=acme.totp.1"], Options { method: Some("acme.totp.1".into()), ..default() }),
             (&["mode=second"], Options { mode: Some("second".into()), ..default() }),
+            (&["mode=challenge"], Options { mode: Some("challenge".into()), ..default() }),
             (&["mode=issued"], Options { mode: Some("issued".into()), ..default() }),
             (&["timeout=1"], Options { timeout: Duration::from_secs(1), ..default() }),
             (&["timeout=30"], Options { timeout: Duration::from_secs(30), ..default() }),
@@ -264,7 +265,7 @@ mod tests {
             ("prompt", "needs a value, as in NAME=VALUE"),
             ("prompt=", "the text is empty"),
             ("method=", "the name of a method is 1 to 256 bytes long"),
-            ("mode=first", "allowed are second and issued"),
+            ("mode=first", "allowed are second, challenge and issued"),
             ("timeout=", "allowed are 1 to 30 (seconds)"),
             ("timeout=0", "allowed are 1 to 30 (seconds)"),
             ("timeout=31", "allowed are 1 to 30 (seconds)"),

@@ -21,6 +21,10 @@
 //! which the following success clears; unlike there, the split is the daemon's, every one of the
 //! three splits, and no length is guessed.
 //!
+//! A program with a single field cannot be sent a code at its prompt. `mode=challenge`, on a line of
+//! its own that is reached only after the right password, sends one, says so and denies: the next
+//! login has password and code in the field.
+//!
 //! Where the policy does not allow the field, `use_first_pass` is denied, with a line in the log, and
 //! the other two ask for the code alone.
 
@@ -35,6 +39,8 @@ use crate::{
 
 /// What the person is asked for with `forward_pass`; the words of google-authenticator-libpam.
 const COMBINED: &str = "Password & verification code: ";
+/// The mode in which a code is sent for the next login.
+const CHALLENGE: &str = "challenge";
 /// Most steps of one login: more than any login has, and an end where a daemon knows none.
 const STEPS: usize = 16;
 
@@ -144,6 +150,12 @@ impl<H: Host, D: Daemon> Login<'_, H, D> {
                         self.daemon.begin(user, context).map_err(Outcome::Unavailable)?;
                 }
                 Some(StepKind::Denied) => return Ok(Outcome::Denied),
+                Some(StepKind::Prompt) if self.options.mode.as_deref() == Some(CHALLENGE) => {
+                    if !self.options.no_warn {
+                        self.host.notice(&prompt_text(step.text()));
+                    }
+                    return Ok(Outcome::Denied);
+                }
                 Some(StepKind::Prompt | StepKind::NoticeThenPrompt) => {
                     let code = self.answer(&step)?;
                     step = self.daemon.respond(&session, &code).map_err(Outcome::Unavailable)?;

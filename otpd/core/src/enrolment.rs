@@ -133,7 +133,7 @@ pub fn enable(account: &mut Account, token: &str) -> Result<(), Error> {
 pub fn revoke(account: &mut Account, token: &str) -> Result<(), Error> {
     let index = account.tokens.iter().position(|known| known.id == token).ok_or(UNKNOWN)?;
     account.tokens.remove(index);
-    out_of_band::withdraw(account, token);
+    out_of_band::withdraw(account, token, None);
     Ok(())
 }
 

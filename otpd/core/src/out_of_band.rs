@@ -113,9 +113,12 @@ pub fn challenge(
     Ok(())
 }
 
-/// Drops the challenges of a token that is gone, or whose message could not be sent.
-pub fn withdraw(account: &mut Account, token: &str) {
-    account.challenges.retain(|challenge| challenge.token != token);
+/// Drops the challenges of a token that is gone or goes elsewhere now; with a time only the one
+/// that was made then (Unix milliseconds), whose message could not be sent.
+pub fn withdraw(account: &mut Account, token: &str, sent_ms: Option<i64>) {
+    account.challenges.retain(|challenge| {
+        challenge.token != token || sent_ms.is_some_and(|sent_ms| challenge.sent_ms != sent_ms)
+    });
 }
 
 /// Compares `code` with the open challenges of `tokens` at `service`, each of which loses a try by

@@ -658,6 +658,36 @@ fn other_names_are_sent_as_they_are() {
 }
 
 #[test]
+fn a_code_for_the_next_login_is_told_and_this_one_denied() {
+    let for_later = || Options { mode: Some("challenge".into()), ..options() };
+    let silent = Options { no_warn: true, ..for_later() };
+    let sent = || Ok(Step::prompt("Code sent to +49*****81: log in again.", false, None));
+    let skipped = Ok(Step::bare(StepKind::NotRequired));
+    let told = "notice Code sent to +49*****81: log in again.";
+    check(vec![
+        ("told", for_later(), None, vec![sent()], &[], Outcome::Denied, &[BEGIN, told]),
+        ("silent", silent, None, vec![sent()], &[], Outcome::Denied, &[BEGIN]),
+        ("skipped", for_later(), None, vec![skipped], &[], Outcome::NotRequired, &[BEGIN]),
+        ("denied", for_later(), None, vec![denied()], &[], Outcome::Denied, &[BEGIN]),
+    ]);
+}
+
+#[test]
+fn words_are_answered_by_another_prompt() {
+    let delivered = || Ok(Step::prompt("Code sent to +49*****81 (or: resend, totp): ", false, None));
+    let sent = "prompt off Code sent to +49*****81 (or: resend, totp): ";
+    check(vec![(
+        "resend, then the app",
+        options(),
+        None,
+        vec![delivered(), delivered(), prompt(), granted()],
+        &[Some(b"resend"), Some(b"totp"), Some(b"123456")],
+        Outcome::Granted,
+        &[BEGIN, sent, "respond s1 resend", sent, "respond s1 totp", ASK, "respond s1 123456"],
+    )]);
+}
+
+#[test]
 fn what_the_login_brings_along() {
     let bare = Context {
         service: Some("sshd".into()),

@@ -79,7 +79,7 @@ pub(crate) fn step(token: &Token, now_ms: i64) -> u64 {
 }
 
 pub(crate) fn windows(method: &str) -> Option<Windows> {
-    matches!(method, "totp" | "hotp").then(Windows::default)
+    matches!(method, "totp" | "hotp" | "sms").then(Windows::default)
 }
 
 pub(crate) fn rules() -> Rules<'static> {

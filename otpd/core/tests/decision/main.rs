@@ -11,6 +11,8 @@ mod invariants;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod out_of_band;
+#[cfg(test)]
 mod resync;
 #[cfg(test)]
 mod uri;
