@@ -68,7 +68,7 @@ impl Engine {
             }
             _ => None,
         };
-        let enrolled = enrolment.is_some_and(|enrolment| enrolment.enrolled);
+        let enrolled = enrolment.as_ref().is_some_and(|enrolment| enrolment.enrolled);
         let nullok = context.nullok == Some(true) && name.is_some();
         let course = course(&ruling.rule, enrolled, nullok);
         let passes = matches!(course, Course::Skip | Course::Ignore);
@@ -153,7 +153,7 @@ impl Engine {
         let user = waiting.user.clone();
         let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
         let (journal, monotonic_ms) = (Arc::clone(&self.journal), self.clock.monotonic_ms());
-        let transition = move |work: &mut Work| {
+        let transition = move |work: &mut Work<'_>| {
             let account = if hopeless { None } else { work.account.as_mut() };
             let verdict = ruling.apply(&recovery_key, |rules| {
                 consume(account, &reply, Scope::Login, rules, now_ms)

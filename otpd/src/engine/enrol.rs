@@ -126,7 +126,7 @@ fn drop_pending(account: &mut Account, id: &str) {
 }
 
 fn conclude(
-    work: &mut Work,
+    work: &mut Work<'_>,
     event: &mut crate::store::AuditEvent,
     id: &str,
     verdict: &Result<Credential, Refusal>,

@@ -224,7 +224,7 @@ impl Engine {
     ) -> Result<R, Error>
     where
         R: Send + 'static,
-        F: FnOnce(&mut Work, &mut AuditEvent) -> Result<R, Error> + Send + 'static,
+        F: FnOnce(&mut Work<'_>, &mut AuditEvent) -> Result<R, Error> + Send + 'static,
     {
         let name = Self::parse_user(user)?;
         let now_ms = self.now_ms();
@@ -233,7 +233,7 @@ impl Engine {
         let origin = Origin { caller: change.caller, ..Origin::default() };
         let (journal, monotonic_ms) = (Arc::clone(&self.journal), self.clock.monotonic_ms());
         let mut event = origin.event(change.event, "ok", name.as_str(), now_ms);
-        let transition = move |work: &mut Work| {
+        let transition = move |work: &mut Work<'_>| {
             let proven = prove(&change, work, &ruling, &recovery_key, now_ms);
             let result = proven.and_then(|()| apply(work, &mut event));
             if let Err(error) = &result
@@ -263,7 +263,7 @@ impl Engine {
 /// to enrol itself past sudo. The proof goes through the function that logins go through.
 fn prove(
     change: &Change,
-    work: &mut Work,
+    work: &mut Work<'_>,
     ruling: &Ruling,
     recovery_key: &[u8; 32],
     now_ms: i64,

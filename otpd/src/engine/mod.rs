@@ -146,7 +146,7 @@ impl Engine {
     async fn transact<R: Send + 'static>(
         &self,
         user: &str,
-        transition: impl FnOnce(&mut Work) -> R + Send + 'static,
+        transition: impl FnOnce(&mut Work<'_>) -> R + Send + 'static,
     ) -> Result<R, Error> {
         let _deciding = Deciding::begin(&self.deciding);
         self.watch_store(store::decide(&*self.store, user, transition).await)

@@ -3,29 +3,87 @@
 mod canonical;
 #[cfg(test)]
 mod contract;
+mod outbox;
 mod record;
 pub mod seal;
 pub mod sqlite;
 
 use std::{future::Future, pin::Pin};
 
-use otp_core::account::Account;
+use otp_core::{
+    account::Account,
+    contact::{Channel, Contacts},
+    token::{Factor, State},
+};
 use tokio::sync::oneshot;
+use zeroize::Zeroizing;
 
 /// A future that a port returns.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What a transition is given and may change: the account (`None`: the store has no such user;
-/// set it to create the user, clear it to remove them) and the audit events to commit with it.
-pub struct Work {
-    /// The user's account, with its secrets unsealed for the length of the transition.
+/// set it to create the user, clear it to remove them) and what is to be committed with it.
+pub struct Work<'a> {
+    /// The user's account, with its secrets unsealed for the length of the transition. Without an
+    /// account afterwards, all messages to the user that are queued are settled as well.
     pub account: Option<Account>,
     /// Records that are committed in the same transaction.
     pub audit: Vec<AuditEvent>,
+    /// Messages to the user that are queued in the same transaction.
+    pub outbox: Vec<Outgoing>,
+    /// Ids of the user's messages that are over: what they say is deleted in the same transaction;
+    /// that they were asked for still counts. An id that is not queued is passed over.
+    pub settled: Vec<String>,
+    /// What was asked for before; reads within the transaction.
+    pub ledger: &'a dyn Ledger,
 }
 
 /// A change of one account. Runs inside the store's transaction: no I/O, no waiting.
-pub type Transition = Box<dyn FnOnce(&mut Work) + Send>;
+pub type Transition = Box<dyn FnOnce(&mut Work<'_>) + Send>;
+
+/// Longest [`Outgoing::payload`] in bytes.
+pub const LONGEST_PAYLOAD: usize = 4096;
+
+/// How long the ledger remembers a message, in milliseconds: 24 hours.
+pub const LEDGER_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A message to be sent: opaque to the store, sealed there.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Unique, 32 lower-case hexadecimal digits.
+    pub id: String,
+    /// The way that it takes.
+    pub channel: Channel,
+    /// The whole number or address; only a keyed digest of it is kept in clear.
+    pub recipient: String,
+    /// When it was asked for, Unix milliseconds.
+    pub time_ms: i64,
+    /// Unix milliseconds after which it is worth nothing.
+    pub until_ms: i64,
+    /// What it says, at most [`LONGEST_PAYLOAD`] bytes.
+    pub payload: Zeroizing<Vec<u8>>,
+}
+
+/// Whose messages are counted.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked<'a> {
+    /// Those that logins of this user asked for.
+    By(&'a str),
+    /// Those to this number or address.
+    For(Channel, &'a str),
+    /// All that take this way.
+    Over(Channel),
+}
+
+/// What was asked for in the last 24 hours ([`LEDGER_MS`]), settled or not.
+pub trait Ledger {
+    /// How many messages were queued after `since_ms`, Unix milliseconds. What lies ahead of the
+    /// present, because the clock was set back, counts too.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn count(&self, asked: Asked<'_>, since_ms: i64) -> Result<u32, StoreError>;
+}
 
 /// Why the store could not do it. No variant is ever a success or "no such user".
 #[derive(Clone, Debug, thiserror::Error)]
@@ -50,10 +108,10 @@ pub enum StoreError {
 pub async fn decide<R: Send + 'static>(
     store: &dyn TokenStore,
     user: &str,
-    f: impl FnOnce(&mut Work) -> R + Send + 'static,
+    f: impl FnOnce(&mut Work<'_>) -> R + Send + 'static,
 ) -> Result<R, StoreError> {
     let (decided, decision) = oneshot::channel();
-    let transition = move |work: &mut Work| {
+    let transition = move |work: &mut Work<'_>| {
         // Nobody waits any more: the commit happens all the same.
         let _ = decided.send(f(work));
     };
@@ -75,6 +133,14 @@ pub trait TokenStore: Send + Sync {
     /// What a login needs before its first step; `None` for a user without an account.
     fn enrolment<'a>(&'a self, user: &'a str)
     -> Pending<'a, Result<Option<Enrolment>, StoreError>>;
+
+    /// Where an administrator wants the user's codes delivered; from a verified record, and none
+    /// for a user without an account.
+    fn contacts<'a>(&'a self, user: &'a str) -> Pending<'a, Result<Contacts, StoreError>>;
+
+    /// Messages that were queued and are not settled, with their users, oldest first, for the
+    /// start of the daemon. One that does not open is left out, logged and settled.
+    fn queued(&self) -> Pending<'_, Result<Vec<(String, Outgoing)>, StoreError>>;
 
     /// The user who owns a token.
     fn owner<'a>(&'a self, token: &'a str) -> Pending<'a, Result<Option<String>, StoreError>>;
@@ -102,7 +168,7 @@ pub trait TokenStore: Send + Sync {
 }
 
 /// What a login needs to know before its first step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enrolment {
     /// The user has a confirmed token, usable or not ([`Account::enrolled`]).
     pub enrolled: bool,
@@ -110,6 +176,23 @@ pub struct Enrolment {
     pub uid: Option<u32>,
     /// Digits of the user's oldest active token.
     pub digits: Option<u8>,
+    /// All tokens of the user, oldest first.
+    pub tokens: Vec<Outline>,
+}
+
+/// A token as a login's first step sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// The method that it was enrolled with.
+    pub method: String,
+    /// Time, counter or a code that is delivered.
+    pub factor: Factor,
+    /// Length of a code.
+    pub digits: u8,
+    /// Where it is in its life.
+    pub state: State,
+    /// Not accepted from this time on, Unix milliseconds.
+    pub expires_ms: Option<i64>,
 }
 
 /// Which tokens to list. `offset` and `limit` in rows.
@@ -136,14 +219,14 @@ pub struct TokenRow {
     pub label: String,
     /// The method that it was enrolled with.
     pub method: String,
-    /// Time or counter.
-    pub factor: otp_core::token::Factor,
+    /// Time, counter or a code that is delivered.
+    pub factor: Factor,
     /// Hash function.
     pub algorithm: otp_core::token::Algorithm,
     /// Length of a code.
     pub digits: u8,
     /// Where it is in its life.
-    pub state: otp_core::token::State,
+    pub state: State,
     /// Enrolled at, Unix milliseconds.
     pub created_ms: i64,
     /// Last accepted at, Unix milliseconds.

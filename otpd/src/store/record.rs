@@ -1,14 +1,16 @@
 //! An account as it is stored: secrets sealed, everything authenticated.
 //!
 //! A record's MAC is over all that the store knows of a user: the account, its tokens with their
-//! sealed secrets and watermarks, its recovery digests. So no part of it can be changed, swapped,
-//! lowered or left out without the whole record being refused.
+//! sealed secrets and watermarks, its recovery digests, its challenges and its sealed contacts. So no
+//! part of it can be changed, swapped, lowered or left out without the whole record being refused.
 
 use hmac::{Hmac, KeyInit, Mac};
 use otp_core::{
     account::Account,
     contact::Contacts,
+    out_of_band::Challenge,
     recovery::Digest,
+    secret::Secret,
     throttle::Throttle,
     token::{Algorithm, Factor, State, Token},
 };
@@ -16,23 +18,26 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::{
-    Enrolment, StoreError,
+    Enrolment, Outline, StoreError,
     canonical::Canonical,
-    seal::{self, Binding, Sealer},
+    seal::{self, Binding, Sealer, TokenBinding},
 };
 use crate::keys::{self, Keys};
 
 /// A MAC, or another keyed digest.
 pub(super) type Tag = [u8; 32];
 
-/// An account with its secrets sealed.
-#[derive(Debug, PartialEq, Eq)]
+/// An account with its secrets and contacts sealed.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct AccountRecord {
     pub(super) uid: Option<u32>,
     pub(super) throttle: Throttle,
     pub(super) last_success_ms: Option<i64>,
     pub(super) tokens: Vec<TokenRecord>,
     pub(super) recovery: Vec<Digest>,
+    pub(super) challenges: Vec<Challenge>,
+    /// `None`: there are none.
+    pub(super) contacts: Option<Vec<u8>>,
 }
 
 /// A token with its secret sealed.
@@ -56,7 +61,7 @@ pub(super) struct TokenRecord {
 
 /// Seals and authenticates the records of one store.
 pub(super) struct Vault {
-    sealer: Sealer,
+    pub(super) sealer: Sealer,
     mac: Hmac<Sha256>,
     store: [u8; 16],
 }
@@ -117,10 +122,10 @@ impl Vault {
     /// The account, with its secrets.
     ///
     /// # Errors
-    /// [`StoreError::Integrity`] when a secret does not open.
+    /// [`StoreError::Integrity`] when a secret or the contacts do not open.
     pub(super) fn unseal(&self, user: &str, record: &AccountRecord) -> Result<Account, StoreError> {
         let tokens = record.tokens.iter().map(|stored| {
-            let secret = self.sealer.open(&stored.binding(user), &stored.secret)?;
+            let secret = self.secret(stored.binding(user), &stored.secret)?;
             Some(Token {
                 id: stored.id.clone(),
                 label: stored.label.clone(),
@@ -144,14 +149,37 @@ impl Vault {
                 .collect::<Option<_>>()
                 .ok_or_else(|| StoreError::Integrity(user.to_owned()))?,
             recovery: record.recovery.clone(),
-            challenges: Vec::new(),
-            contacts: Contacts::default(),
+            challenges: record.challenges.clone(),
+            contacts: self.contacts(user, record)?,
             last_success_ms: record.last_success_ms,
         })
     }
 
+    fn secret(&self, binding: TokenBinding<'_>, sealed: &[u8]) -> Option<Secret> {
+        self.sealer.open(&Binding::Token(binding), sealed).and_then(|bytes| Secret::new(bytes).ok())
+    }
+
+    /// The contacts of `user`'s record.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] when they do not open.
+    pub(super) fn contacts(
+        &self,
+        user: &str,
+        record: &AccountRecord,
+    ) -> Result<Contacts, StoreError> {
+        let Some(sealed) = &record.contacts else {
+            return Ok(Contacts::default());
+        };
+        self.sealer
+            .open(&Binding::Contacts { user }, sealed)
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .ok_or_else(|| StoreError::Integrity(user.to_owned()))
+    }
+
     /// The record of an account. A secret that `before` has sealed for the same token with the
-    /// same parameters keeps its sealed bytes, so that an unchanged token is an unchanged row.
+    /// same parameters keeps its sealed bytes, and so do contacts, so that an unchanged token and
+    /// an unchanged account are unchanged rows.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the kernel has no random bytes.
@@ -168,15 +196,14 @@ impl Vault {
                 stored.id == token.id
                     && stored.key_version == record.key_version
                     && self
-                        .sealer
-                        .open(&record.binding(user), &stored.secret)
+                        .secret(record.binding(user), &stored.secret)
                         .is_some_and(|secret| secret == token.secret)
             });
             record.secret = match sealed {
                 Some(stored) => stored.secret.clone(),
                 None => self
                     .sealer
-                    .seal(&record.binding(user), &token.secret)
+                    .seal(&Binding::Token(record.binding(user)), token.secret.expose())
                     .map_err(StoreError::Unavailable)?,
             };
             Ok(record)
@@ -187,7 +214,30 @@ impl Vault {
             last_success_ms: account.last_success_ms,
             tokens: tokens.collect::<Result<_, StoreError>>()?,
             recovery: account.recovery.clone(),
+            challenges: account.challenges.clone(),
+            contacts: self.seal_contacts(user, &account.contacts, before)?,
         })
+    }
+
+    fn seal_contacts(
+        &self,
+        user: &str,
+        contacts: &Contacts,
+        before: Option<&AccountRecord>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        if *contacts == Contacts::default() {
+            return Ok(None);
+        }
+        if let Some(before) = before
+            && self.contacts(user, before)? == *contacts
+        {
+            return Ok(before.contacts.clone());
+        }
+        let text = serde_json::to_vec(contacts)
+            .map(Zeroizing::new)
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let sealed = self.sealer.seal(&Binding::Contacts { user }, &text);
+        sealed.map(Some).map_err(StoreError::Unavailable)
     }
 }
 
@@ -202,6 +252,7 @@ impl AccountRecord {
             enrolled: !self.tokens.iter().all(pending),
             uid: self.uid,
             digits: self.tokens.iter().find(active).map(|token| token.digits),
+            tokens: self.tokens.iter().map(TokenRecord::outline).collect(),
         }
     }
 
@@ -214,7 +265,23 @@ impl AccountRecord {
             .optional(self.last_success_ms)
             .number(self.tokens.len() as i64);
         let fields = self.tokens.iter().fold(fields, |fields, token| token.encode(fields));
-        self.recovery.iter().fold(fields, |fields, digest| fields.bytes(&digest.0))
+        let fields = self.recovery.iter().fold(fields, |fields, digest| fields.bytes(&digest.0));
+        // A name ends the recovery digests: it has not their length. A record without contacts and
+        // challenges has the MAC that it had before there were any.
+        let fields = match &self.contacts {
+            Some(sealed) => fields.text("contacts").bytes(sealed),
+            None => fields,
+        };
+        self.challenges.iter().fold(fields, |fields, challenge| {
+            fields
+                .text("challenge")
+                .text(&challenge.token)
+                .text(&challenge.service)
+                .bytes(&challenge.digest.0)
+                .number(challenge.sent_ms)
+                .number(challenge.expires_ms)
+                .number(challenge.tries.into())
+        })
     }
 }
 
@@ -238,8 +305,18 @@ impl TokenRecord {
         }
     }
 
-    fn binding<'a>(&'a self, user: &'a str) -> Binding<'a> {
-        Binding {
+    fn outline(&self) -> Outline {
+        Outline {
+            method: self.method.clone(),
+            factor: self.factor,
+            digits: self.digits,
+            state: self.state.clone(),
+            expires_ms: self.expires_ms,
+        }
+    }
+
+    fn binding<'a>(&'a self, user: &'a str) -> TokenBinding<'a> {
+        TokenBinding {
             user,
             token: &self.id,
             key_version: self.key_version,
@@ -273,94 +350,4 @@ impl TokenRecord {
 }
 
 #[cfg(test)]
-mod tests {
-    use otp_core::token::Algorithm;
-
-    use super::*;
-
-    fn keys() -> Keys {
-        let home = tempfile::tempdir().unwrap();
-        Keys::create(&home.path().join("kek")).unwrap().1
-    }
-
-    fn token(id: &str) -> TokenRecord {
-        TokenRecord {
-            id: id.into(),
-            label: "label".into(),
-            method: "method".into(),
-            factor: Factor::Totp { t0_ms: 0, period_ms: 30_000 },
-            algorithm: Algorithm::Sha1,
-            digits: 6,
-            key_version: 1,
-            secret: vec![1; 60],
-            state: State::Disabled { until_ms: Some(1), reason: "reason".into() },
-            next: 5,
-            offset_ms: 0,
-            created_ms: 1,
-            last_used_ms: None,
-            expires_ms: None,
-        }
-    }
-
-    fn record() -> AccountRecord {
-        AccountRecord {
-            uid: None,
-            throttle: Throttle { failures: 1, locked_until_ms: None },
-            last_success_ms: None,
-            tokens: vec![token("a"), token("b")],
-            recovery: vec![Digest([1; 32]), Digest([2; 32])],
-        }
-    }
-
-    #[test]
-    fn the_mac_is_over_everything() {
-        let disabled = |until_ms, reason: &str| State::Disabled { until_ms, reason: reason.into() };
-        let keys = keys();
-        let vault = Vault::new(&keys, [7; 16]);
-        let mac = vault.record_mac("alice", &record());
-        assert!(vault.verify("alice", &record(), &mac).is_ok());
-        assert!(vault.verify("alicf", &record(), &mac).is_err());
-        assert!(vault.verify("alice", &record(), &mac[..31]).is_err());
-        assert!(vault.verify("alice", &record(), &[]).is_err());
-        assert!(Vault::new(&keys, [8; 16]).verify("alice", &record(), &mac).is_err());
-        assert!(Vault::new(&self::keys(), [7; 16]).verify("alice", &record(), &mac).is_err());
-        let changes: &[&dyn Fn(&mut AccountRecord)] = &[
-            &|record| record.uid = Some(0),
-            &|record| record.throttle.failures = 0,
-            &|record| record.throttle.locked_until_ms = Some(0),
-            &|record| record.last_success_ms = Some(0),
-            &|record| drop(record.tokens.pop()),
-            &|record| record.tokens.push(token("c")),
-            &|record| record.tokens.swap(0, 1),
-            &|record| record.tokens[0].id = "c".into(),
-            &|record| record.tokens[0].label = "labels".into(),
-            &|record| record.tokens[0].method = "methods".into(),
-            &|record| record.tokens[0].factor = Factor::Hotp,
-            &|record| record.tokens[0].factor = Factor::Totp { t0_ms: 1, period_ms: 30_000 },
-            &|record| record.tokens[0].factor = Factor::Totp { t0_ms: 0, period_ms: 30_001 },
-            &|record| record.tokens[0].algorithm = Algorithm::Sha256,
-            &|record| record.tokens[0].digits = 8,
-            &|record| record.tokens[0].key_version = 2,
-            &|record| record.tokens[0].secret[59] = 2,
-            &|record| record.tokens[0].state = State::Active,
-            &|record| record.tokens[0].state = State::Pending { until_ms: 1 },
-            &|record| record.tokens[0].state = disabled(None, "reason"),
-            &|record| record.tokens[0].state = disabled(Some(2), "reason"),
-            &|record| record.tokens[0].state = disabled(Some(1), ""),
-            &|record| record.tokens[0].next = 4,
-            &|record| record.tokens[0].offset_ms = 1,
-            &|record| record.tokens[0].created_ms = 0,
-            &|record| record.tokens[0].last_used_ms = Some(0),
-            &|record| record.tokens[0].expires_ms = Some(0),
-            &|record| record.recovery.truncate(1),
-            &|record| record.recovery.swap(0, 1),
-            &|record| record.recovery.push(Digest([3; 32])),
-        ];
-        for (number, change) in changes.iter().enumerate() {
-            let mut changed = record();
-            change(&mut changed);
-            let verified = vault.verify("alice", &changed, &mac);
-            assert!(matches!(verified, Err(StoreError::Integrity(_))), "change {number}");
-        }
-    }
-}
+mod tests;

@@ -157,18 +157,26 @@ pub(crate) fn enrolments(new: New<'_>) {
     let disabled =
         || Token { state: State::Disabled { until_ms: None, reason: "r".into() }, ..token("d") };
     let active = |id, digits| Token { digits, ..token(id) };
-    let enrolment = |enrolled, digits| Some(Enrolment { enrolled, uid: Some(7), digits });
     assert_eq!(wait(store.enrolment("alice")).unwrap(), None);
     let cases = [
-        (vec![], enrolment(false, None)),
-        (vec![pending()], enrolment(false, None)),
-        (vec![disabled()], enrolment(true, None)),
-        (vec![pending(), disabled()], enrolment(true, None)),
-        (vec![pending(), active("a", 8), active("b", 6)], enrolment(true, Some(8))),
+        (vec![], false, None),
+        (vec![pending()], false, None),
+        (vec![disabled()], true, None),
+        (vec![pending(), disabled()], true, None),
+        (vec![pending(), active("a", 8), active("b", 6)], true, Some(8)),
+        (full().tokens, true, Some(6)),
     ];
-    for (tokens, expected) in cases {
-        let account = Account { uid: Some(7), tokens, ..Account::default() };
-        put(&*store, "alice", account);
-        assert_eq!(wait(store.enrolment("alice")).unwrap(), expected);
+    for (tokens, enrolled, digits) in cases {
+        let outline = |token: &Token| Outline {
+            method: token.method.clone(),
+            factor: token.factor,
+            digits: token.digits,
+            state: token.state.clone(),
+            expires_ms: token.expires_ms,
+        };
+        let outlines = tokens.iter().map(outline).collect();
+        let expected = Enrolment { enrolled, uid: Some(7), digits, tokens: outlines };
+        put(&*store, "alice", Account { uid: Some(7), tokens, ..Account::default() });
+        assert_eq!(wait(store.enrolment("alice")).unwrap(), Some(expected));
     }
 }

@@ -21,7 +21,8 @@ use otp_core::{
 use zeroize::Zeroizing;
 
 use super::{
-    AuditEvent, AuditQuery, Enrolment, StoreError, TokenQuery, TokenStore, UserQuery, Work, decide,
+    AuditEvent, AuditQuery, Enrolment, Outline, StoreError, TokenQuery, TokenStore, UserQuery,
+    Work, decide,
 };
 
 /// A store that can be closed, changed behind its back and opened again.
@@ -284,7 +285,7 @@ pub(crate) fn a_panic_leaves_nothing(new: New<'_>) {
     let backend = new();
     let store = backend.open().unwrap();
     put(&*store, "alice", full());
-    let broken = wait(decide(&*store, "alice", |work: &mut Work| {
+    let broken = wait(decide(&*store, "alice", |work: &mut Work<'_>| {
         work.account.as_mut().unwrap().tokens.clear();
         work.audit.push(event("alice", "never"));
         panic!("on purpose");

@@ -2,16 +2,17 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use otp_core::contact::Contacts;
 use rusqlite::{
     Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig,
     params,
 };
 
-use super::{rows, schema, setup};
+use super::{messages, rows, schema, setup};
 use crate::{
     keys::Keys,
     store::{
-        Enrolment, StoreError, Transition, Work,
+        Asked, Enrolment, Ledger, Outgoing, StoreError, Transition, Work,
         canonical::Canonical,
         record::{AccountRecord, Tag, Vault},
     },
@@ -125,10 +126,16 @@ impl Database {
     pub(super) fn transact(&self, user: &str, transition: Transition) -> Result<(), StoreError> {
         let before = self.record(user)?;
         let account = before.as_ref().map(|record| self.vault.unseal(user, record)).transpose()?;
-        let mut work = Work { account, audit: Vec::new() };
+        let mut work = Work {
+            account,
+            audit: Vec::new(),
+            outbox: Vec::new(),
+            settled: Vec::new(),
+            ledger: self,
+        };
         transition(&mut work);
-        let after = work
-            .account
+        let Work { account, audit, outbox, settled, .. } = work;
+        let after = account
             .as_ref()
             .map(|account| self.vault.seal(user, account, before.as_ref()))
             .transpose()?;
@@ -141,10 +148,51 @@ impl Database {
                 _ => {}
             }
         }
-        for event in &work.audit {
+        for event in &audit {
             rows::append(&self.connection, event)?;
         }
+        for message in &outbox {
+            messages::queue(&self.connection, &self.vault.seal_message(user, message)?)?;
+        }
+        for id in &settled {
+            rows::execute(&self.connection, messages::SETTLE, [id, user])?;
+        }
+        if before.is_some() && after.is_none() {
+            rows::execute(&self.connection, messages::SETTLE_ALL, [user])?;
+        }
         Ok(())
+    }
+
+    /// The messages that are not settled, oldest first; those that do not open are settled within
+    /// the transaction in progress.
+    ///
+    /// # Errors
+    /// As the file's.
+    pub(super) fn queued(&self) -> Result<Vec<(String, Outgoing)>, StoreError> {
+        let mut intact = Vec::new();
+        for (number, record) in messages::queued(&self.connection)? {
+            if let Some(opened) = record.and_then(|record| self.vault.open_message(record)) {
+                intact.push(opened);
+                continue;
+            }
+            log::error!(
+                "store: message number {number} fails its integrity check and is not sent: it was \
+                 changed or damaged"
+            );
+            let settle = "UPDATE message SET payload = NULL WHERE number = ?1";
+            rows::execute(&self.connection, settle, [number])?;
+        }
+        Ok(intact)
+    }
+
+    /// Where an administrator wants `user`'s codes delivered, from a verified record.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] when the record is not as it was written, or as the file's.
+    pub(super) fn contacts(&self, user: &str) -> Result<Contacts, StoreError> {
+        let _snapshot = self.snapshot()?;
+        let record = self.record(user)?;
+        record.map_or(Ok(Contacts::default()), |record| self.vault.contacts(user, &record))
     }
 
     /// What a login needs to know first, from a verified record.
@@ -225,6 +273,12 @@ impl Database {
              was changed or damaged while otpd did not run; restore it from a backup",
             meta.accounts
         )))
+    }
+}
+
+impl Ledger for Database {
+    fn count(&self, asked: Asked<'_>, since_ms: i64) -> Result<u32, StoreError> {
+        Ok(messages::count(&self.connection, &self.vault, asked, since_ms)?)
     }
 }
 

@@ -6,6 +6,7 @@ mod fault;
 mod file;
 mod init;
 mod lists;
+mod messages;
 mod rows;
 mod schema;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod worker;
 
 use std::path::{Path, PathBuf};
 
+use otp_core::contact::Contacts;
 use tokio::sync::{oneshot, watch};
 
 pub use self::init::{Initialised, Owner, init};
@@ -22,8 +24,8 @@ use self::{
     worker::{Change, Query, Task, Worker},
 };
 use super::{
-    AuditEvent, AuditQuery, Enrolment, Pending, StoreError, StoreStatus, TokenQuery, TokenRow,
-    TokenStore, Transition, UserQuery, UserRow,
+    AuditEvent, AuditQuery, Enrolment, Outgoing, Pending, StoreError, StoreStatus, TokenQuery,
+    TokenRow, TokenStore, Transition, UserQuery, UserRow,
 };
 use crate::keys::Keys;
 
@@ -126,6 +128,24 @@ impl TokenStore for SqliteStore {
     ) -> Pending<'a, Result<Option<Enrolment>, StoreError>> {
         let user = user.to_owned();
         Box::pin(self.read(&self.reader, move |database| database.enrolment(&user)))
+    }
+
+    fn contacts<'a>(&'a self, user: &'a str) -> Pending<'a, Result<Contacts, StoreError>> {
+        let user = user.to_owned();
+        Box::pin(self.read(&self.reader, move |database| database.contacts(&user)))
+    }
+
+    fn queued(&self) -> Pending<'_, Result<Vec<(String, Outgoing)>, StoreError>> {
+        Box::pin(async move {
+            let (reply, queued) = oneshot::channel();
+            let task = move |database: &Database| {
+                // Who asked may be gone.
+                let _ = reply.send(database.queued()?);
+                Ok(())
+            };
+            self.change(Box::new(task)).await?;
+            queued.await.map_err(|_| worker::ended())
+        })
     }
 
     fn owner<'a>(&'a self, token: &'a str) -> Pending<'a, Result<Option<String>, StoreError>> {

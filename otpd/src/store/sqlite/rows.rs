@@ -2,6 +2,7 @@
 
 use otp_core::{
     contact::Channel,
+    out_of_band::Challenge,
     recovery::Digest,
     throttle::Throttle,
     token::{Algorithm, Factor, State},
@@ -17,15 +18,18 @@ use crate::store::{
 };
 
 /// The statement that reads a user's account row.
-pub(super) const ACCOUNT: &str =
-    "SELECT uid, failures, locked_until_ms, last_success_ms, mac FROM account WHERE user = ?1";
+pub(super) const ACCOUNT: &str = "SELECT uid, failures, locked_until_ms, last_success_ms, contacts, mac \
+     FROM account WHERE user = ?1";
 /// The statement that reads a user's tokens.
 pub(super) const TOKENS: &str = "SELECT * FROM token WHERE user = ?1 ORDER BY position";
 /// The statement that reads a user's recovery digests.
 pub(super) const RECOVERY: &str = "SELECT digest FROM recovery WHERE user = ?1 ORDER BY position";
+/// The statement that reads a user's challenges.
+pub(super) const CHALLENGES: &str = "SELECT token, service, digest, sent_ms, expires_ms, tries \
+    FROM challenge WHERE user = ?1 ORDER BY position";
 /// The statement that changes an account row.
 pub(super) const UPDATE_ACCOUNT: &str = "UPDATE account SET uid = ?2, failures = ?3, \
-    locked_until_ms = ?4, last_success_ms = ?5, mac = ?6 WHERE user = ?1";
+    locked_until_ms = ?4, last_success_ms = ?5, contacts = ?6, mac = ?7 WHERE user = ?1";
 /// The statement that changes a token.
 pub(super) const UPDATE_TOKEN: &str = "UPDATE token SET position = :position, label = :label, \
     method = :method, type = :type, algorithm = :algorithm, digits = :digits, t0_ms = :t0_ms, \
@@ -39,8 +43,8 @@ pub(super) const PRUNE: &str = "DELETE FROM audit WHERE id <= (SELECT max(id) FR
 /// `user`'s record as it is stored and the MAC beside it, not verified yet.
 ///
 /// # Errors
-/// [`StoreError::Integrity`] when a row cannot be what was written, or when tokens or recovery
-/// codes are there without their account.
+/// [`StoreError::Integrity`] when a row cannot be what was written, or when tokens,
+/// recovery codes or challenges are there without their account.
 pub(super) fn load(
     connection: &Connection,
     user: &str,
@@ -51,17 +55,14 @@ pub(super) fn load(
         _ => damaged(),
     })?;
     match rows {
-        (None, tokens, recovery) if tokens.is_empty() && recovery.is_empty() => Ok(None),
-        (None, ..) => Err(damaged()),
-        (Some((record, mac)), tokens, recovery) => {
-            Ok(Some((AccountRecord { tokens, recovery, ..record }, mac)))
-        }
+        (record, Some(mac)) => Ok(Some((record, mac))),
+        (record, None) if record == AccountRecord::default() => Ok(None),
+        (_, None) => Err(damaged()),
     }
 }
 
-type Rows = (Option<(AccountRecord, Vec<u8>)>, Vec<TokenRecord>, Vec<Digest>);
-
-fn read(connection: &Connection, user: &str) -> Result<Rows> {
+/// All rows of `user`, and the MAC where there is one for the account.
+fn read(connection: &Connection, user: &str) -> Result<(AccountRecord, Option<Vec<u8>>)> {
     let account = connection
         .prepare_cached(ACCOUNT)?
         .query_row([user], |row| {
@@ -69,19 +70,36 @@ fn read(connection: &Connection, user: &str) -> Result<Rows> {
                 uid: row.get(0)?,
                 throttle: Throttle { failures: row.get(1)?, locked_until_ms: row.get(2)? },
                 last_success_ms: row.get(3)?,
-                tokens: Vec::new(),
-                recovery: Vec::new(),
+                contacts: row.get(4)?,
+                ..AccountRecord::default()
             };
-            Ok((record, row.get(4)?))
+            Ok((record, row.get(5)?))
         })
         .optional()?;
+    let (account, mac) = account.unzip();
     let tokens =
         connection.prepare_cached(TOKENS)?.query_map([user], token)?.collect::<Result<_>>()?;
     let recovery = connection
         .prepare_cached(RECOVERY)?
         .query_map([user], |row| row.get(0).map(Digest))?
         .collect::<Result<_>>()?;
-    Ok((account, tokens, recovery))
+    let challenges = connection
+        .prepare_cached(CHALLENGES)?
+        .query_map([user], challenge)?
+        .collect::<Result<_>>()?;
+    let account = account.unwrap_or_default();
+    Ok((AccountRecord { tokens, recovery, challenges, ..account }, mac))
+}
+
+fn challenge(row: &Row<'_>) -> Result<Challenge> {
+    Ok(Challenge {
+        token: row.get(0)?,
+        service: row.get(1)?,
+        digest: Digest(row.get(2)?),
+        sent_ms: row.get(3)?,
+        expires_ms: row.get(4)?,
+        tries: row.get(5)?,
+    })
 }
 
 fn token(row: &Row<'_>) -> Result<TokenRecord> {
@@ -158,7 +176,7 @@ pub(super) fn save(
     after: Option<(&AccountRecord, Tag)>,
 ) -> Result<()> {
     let Some((record, mac)) = after else {
-        for table in ["recovery", "token", "account"] {
+        for table in ["challenge", "recovery", "token", "account"] {
             execute(connection, &format!("DELETE FROM {table} WHERE user = ?1"), [user])?;
         }
         return Ok(());
@@ -166,8 +184,8 @@ pub(super) fn save(
     let statement = if before.is_some() {
         UPDATE_ACCOUNT
     } else {
-        "INSERT INTO account (user, uid, failures, locked_until_ms, last_success_ms, mac) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+        "INSERT INTO account (user, uid, failures, locked_until_ms, last_success_ms, contacts, \
+         mac) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
     };
     let throttle = record.throttle;
     execute(
@@ -179,14 +197,15 @@ pub(super) fn save(
             throttle.failures,
             throttle.locked_until_ms,
             record.last_success_ms,
+            record.contacts,
             mac
         ],
     )?;
-    let (tokens, recovery) = before.map_or((&[][..], &[][..]), |before| {
-        (before.tokens.as_slice(), before.recovery.as_slice())
-    });
-    save_tokens(connection, user, tokens, &record.tokens)?;
-    save_recovery(connection, user, recovery, &record.recovery)
+    let nothing = AccountRecord::default();
+    let before = before.unwrap_or(&nothing);
+    save_tokens(connection, user, &before.tokens, &record.tokens)?;
+    save_recovery(connection, user, &before.recovery, &record.recovery)?;
+    save_challenges(connection, user, &before.challenges, &record.challenges)
 }
 
 fn save_tokens(
@@ -286,6 +305,41 @@ fn save_recovery(
         execute(
             connection,
             "DELETE FROM recovery WHERE user = ?1 AND position >= ?2",
+            params![user, after.len() as i64],
+        )?;
+    }
+    Ok(())
+}
+
+fn save_challenges(
+    connection: &Connection,
+    user: &str,
+    before: &[Challenge],
+    after: &[Challenge],
+) -> Result<()> {
+    for (position, challenge) in after.iter().enumerate() {
+        if before.get(position) != Some(challenge) {
+            execute(
+                connection,
+                "INSERT OR REPLACE INTO challenge (user, position, token, service, digest, \
+                 sent_ms, expires_ms, tries) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    user,
+                    position as i64,
+                    challenge.token,
+                    challenge.service,
+                    challenge.digest.0,
+                    challenge.sent_ms,
+                    challenge.expires_ms,
+                    challenge.tries,
+                ],
+            )?;
+        }
+    }
+    if before.len() > after.len() {
+        execute(
+            connection,
+            "DELETE FROM challenge WHERE user = ?1 AND position >= ?2",
             params![user, after.len() as i64],
         )?;
     }

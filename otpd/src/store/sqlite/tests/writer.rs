@@ -135,7 +135,7 @@ fn a_full_queue_is_waited_for() {
     first_gate.runs.recv().unwrap();
     let mut waiting: Vec<_> = (0..1100)
         .map(|number| {
-            let put = move |work: &mut Work| work.account = Some(Account::default());
+            let put = move |work: &mut Work<'_>| work.account = Some(Account::default());
             let user = format!("user-{number}");
             let store = &store;
             Box::pin(async move { decide(store, &user, put).await })
