@@ -11,3 +11,4 @@ pub mod notify;
 pub mod process;
 pub mod service;
 pub mod store;
+pub mod template;

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stdout, reason = "this command's answer")]
 fn check_config(arguments: &Arguments) -> Result<(), Failure> {
-    let loaded = Config::load(&arguments.config)?;
+    let loaded = Config::load(&arguments.config, credentials().as_deref())?;
     for warning in &loaded.warnings {
         println!("warning: {warning}");
     }
@@ -81,7 +81,7 @@ fn check_config(arguments: &Arguments) -> Result<(), Failure> {
 
 #[expect(clippy::print_stdout, reason = "this command's answer")]
 fn show_config(arguments: &Arguments) -> Result<(), Failure> {
-    let loaded = Config::load(&arguments.config)?;
+    let loaded = Config::load(&arguments.config, credentials().as_deref())?;
     for file in &loaded.files {
         println!("# {}", file.display());
     }
@@ -92,7 +92,7 @@ fn show_config(arguments: &Arguments) -> Result<(), Failure> {
 #[expect(clippy::print_stdout, reason = "this command's answer")]
 fn init(arguments: &Arguments) -> Result<(), Failure> {
     process::harden()?;
-    let loaded = Config::load(&arguments.config)?;
+    let loaded = Config::load(&arguments.config, credentials().as_deref())?;
     let config = &loaded.config;
     let account = process::daemon_account(&config.user)?;
     let owner = Owner { uid: account.uid.as_raw(), gid: account.gid.as_raw() };
@@ -115,7 +115,7 @@ fn serve(arguments: &Arguments) -> Result<(), Failure> {
     process::end_on_panic();
     let level = if arguments.debug { log::LevelFilter::Debug } else { log::LevelFilter::Info };
     journal::init(arguments.stderr, level)?;
-    let loaded = Config::load(&arguments.config)?;
+    let loaded = Config::load(&arguments.config, credentials().as_deref())?;
     for warning in &loaded.warnings {
         log::warn!("config: {warning}");
     }
@@ -145,6 +145,7 @@ async fn run(
     let store = Arc::new(SqliteStore::open(&loaded.config.store.path, &keys, options)?);
     let facts = Facts {
         key: keys.source().to_owned(),
+        credentials: credentials(),
         host: process::host_name(),
         since_ms: SystemClock.now_ms(),
     };

@@ -3,6 +3,7 @@
 //! Everything has a default, an unknown key is an error, and every error names file, line, column,
 //! key, value and what is allowed. A tested list of all keys is `packaging/otpd.toml.example`.
 
+mod budget;
 mod duration;
 mod error;
 mod file;
@@ -11,15 +12,18 @@ mod policy;
 mod section;
 mod settings;
 mod show;
+mod template;
 mod tree;
 
 use std::path::{Path, PathBuf};
 
-use otp_core::{policy::Rule, throttle::Lockout, window::Windows};
+use otp_core::{policy::Rule, throttle::Lockout, token::Factor, window::Windows};
 use otp_delivery::{Provider, ProviderId};
 
+pub use budget::Budget;
 pub use error::ConfigError;
 pub use method::{Delivery, Method};
+pub use template::Template;
 
 use section::Section;
 use tree::Table;
@@ -95,61 +99,6 @@ pub struct Enrolment {
     pub pending_ms: u64,
 }
 
-/// How many codes are delivered. Messages are counted over the last hour, by the time at which
-/// they were asked for, whatever became of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// How long after a code no other one is made for the same login that is not granted, in
-    /// milliseconds.
-    pub resend_ms: u64,
-    /// Messages for one user in an hour.
-    pub per_user: u32,
-    /// Messages to one number or address in an hour.
-    pub per_recipient: u32,
-    /// Messages over each channel in an hour.
-    pub total: u32,
-    /// Country codes with their `+` (or longer beginnings of numbers) that SMS may go to; of none:
-    /// all.
-    pub countries: Vec<String>,
-}
-
-/// What messages say. `{otp}`, `{user}`, `{service}`, `{host}`, `{source}` and `{minutes}` stand
-/// for their values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
-    /// The text of an SMS.
-    pub sms: String,
-    /// The subject of an e-mail.
-    pub subject: String,
-    /// The text of an e-mail.
-    pub body: String,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self {
-            resend_ms: 30_000,
-            per_user: 10,
-            per_recipient: 10,
-            total: 1000,
-            countries: Vec::new(),
-        }
-    }
-}
-
-impl Default for Template {
-    fn default() -> Self {
-        Self {
-            sms: "{otp} is your code for {service} on {host}".to_owned(),
-            subject: "Your code for {host}".to_owned(),
-            body: "{otp} is your code for {service} on {host}.\n\nIt was asked for by a login of \
-                   {user} from {source} and is good for {minutes} minutes. Give it to nobody. If \
-                   you did not log in, somebody knows your password: change it.\n"
-                .to_owned(),
-        }
-    }
-}
-
 /// How much of the daemon others may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -179,11 +128,13 @@ pub struct Loaded {
 impl Config {
     /// Reads `main` and the `*.toml` files of the folder beside it (`otpd.d` for `otpd.toml`) in
     /// the order of their names. Tables are merged, `[[method]]` and `[[policy]]` are appended.
+    /// Secrets may be in files of their own and in the `credentials` directory (the service
+    /// manager's `CREDENTIALS_DIRECTORY`).
     ///
     /// # Errors
     /// The first fault that is found. Nothing is read in part: on an error there is no
     /// configuration, and a daemon that has one keeps it.
-    pub fn load(main: &Path) -> Result<Loaded, ConfigError> {
+    pub fn load(main: &Path, _credentials: Option<&Path>) -> Result<Loaded, ConfigError> {
         let sources = file::read_all(main, main == Path::new(DEFAULT_FILE))?;
         let mut tree = Table::new();
         for source in &sources {
@@ -210,6 +161,18 @@ impl Config {
             .map(|method| method.windows)
     }
 
+    /// Who delivers codes of that method, in the order in which they are tried.
+    #[must_use]
+    pub fn providers_of(&self, method: &Method) -> Vec<ProviderId> {
+        let Factor::OutOfBand(medium) = method.factor else { return Vec::new() };
+        let names = method.delivery.providers.iter().cloned();
+        if method.delivery.providers.is_empty() {
+            let ids = self.providers.iter().map(|(id, _)| id);
+            return ids.filter(|id| id.medium == medium).cloned().collect();
+        }
+        names.map(|name| ProviderId { medium, name }).collect()
+    }
+
     /// The keys in which this differs from `running` and that count only at the daemon's start.
     #[must_use]
     pub fn only_at_start(&self, running: &Self) -> Vec<&'static str> {
@@ -234,10 +197,11 @@ impl Config {
         let enrolment = settings::enrolment(root.table("enrolment")?)?;
         let limits = settings::limits(root.table("limits")?)?;
         let directories = settings::directories(root.table("directory")?)?;
+        let template = Template::read(root.table("template")?)?;
         let methods = method::read(root.tables("method")?, &directories, warnings)?;
+        let budget = Budget::read(root.table("budget")?, &methods)?;
         let rules = policy::read(root.tables("policy")?, &methods, warnings)?;
         root.end()?;
-        let (budget, template) = (Budget::default(), Template::default());
         Ok(Self {
             user,
             bus,

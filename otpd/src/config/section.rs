@@ -117,6 +117,23 @@ impl Section {
         }
     }
 
+    /// A text that tells itself what is wrong with it.
+    pub(super) fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> std::result::Result<T, String>,
+    ) -> Result<Option<T>> {
+        let Some(node) = self.take(key) else { return Ok(None) };
+        let Some(given) = text(&node.value) else {
+            return Err(self.refusal(key, &node, &"a text"));
+        };
+        let wrong = |why| {
+            let (path, value) = (&self.path, node.excerpt());
+            node.place.error(format!("{path}{key} = {value}: {why}"))
+        };
+        parse(given).map(Some).map_err(wrong)
+    }
+
     /// A list; an item that is not allowed is named by its own place. An empty list is refused
     /// where `least` is 1.
     pub(super) fn list<T>(

@@ -33,6 +33,17 @@ impl Display for Config {
         writeln!(f, "calls_per_user = {}", limits.calls_per_user)?;
         writeln!(f, "prompt_lifetime = \"{}ms\"", limits.prompt_lifetime_ms)?;
         writeln!(f, "connections = {}", limits.connections)?;
+        let budget = &self.budget;
+        writeln!(f, "\n[budget]\nresend = \"{}ms\"", budget.resend_ms)?;
+        writeln!(f, "per_user = {}\nper_recipient = {}", budget.per_user, budget.per_recipient)?;
+        writeln!(f, "total = {}", budget.total)?;
+        if !budget.countries.is_empty() {
+            writeln!(f, "countries = {}", List(&budget.countries))?;
+        }
+        let template = &self.template;
+        writeln!(f, "\n[template]\nsms = {}", Text(template.sms.as_str()))?;
+        writeln!(f, "subject = {}", Text(template.subject.as_str()))?;
+        writeln!(f, "body = {}", Text(template.body.as_str()))?;
         self.methods.iter().try_for_each(|method| write_method(f, method))?;
         self.rules.iter().try_for_each(|rule| write_rule(f, rule))
     }
@@ -159,7 +170,7 @@ mod tests {
         let path = folder.path().join("otpd.toml");
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        Config::load(&path).unwrap().config
+        Config::load(&path, None).unwrap().config
     }
 
     #[test]
@@ -190,9 +201,23 @@ mod tests {
             calls_per_user = 2
             prompt_lifetime = "1m"
             connections = 77
+            [budget]
+            resend = "45s"
+            per_user = 3
+            per_recipient = 4
+            total = 77
+            countries = ["+49", "+4179"]
+            [template]
+            sms = "{otp} \u20ac"
+            subject = "for {host}"
+            body = "\"{otp}\"\n\n{minutes}"
             [[method]]
             name = "totp"
             digits = 8
+            [[method]]
+            name = "sms"
+            validity = "2m"
+            tries = 2
             [[method]]
             name = "acme.1"
             title = "Acme"

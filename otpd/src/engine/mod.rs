@@ -87,6 +87,8 @@ pub struct Engine {
 pub struct Facts {
     /// Where the key came from.
     pub key: String,
+    /// Where the service manager put the credentials.
+    pub credentials: Option<PathBuf>,
     /// The host's name: the issuer of tokens where the configuration names none.
     pub host: String,
     /// When the daemon started, Unix milliseconds.
@@ -163,7 +165,8 @@ impl Engine {
     /// [`Error::InvalidConfiguration`] with file, line and what is allowed.
     pub fn reload(&self) -> Result<(), Error> {
         let before = self.config();
-        let read = Config::load(&self.config_path).map_err(|error| error.to_string());
+        let read = Config::load(&self.config_path, self.facts.credentials.as_deref())
+            .map_err(|error| error.to_string());
         // A file that is missing for a moment is no wish for the defaults.
         let read = read.and_then(|loaded| {
             let lost = before.files.contains(&self.config_path)

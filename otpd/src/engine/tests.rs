@@ -93,7 +93,7 @@ impl World {
             dispatcher: Arc::default(),
             recovery_key: Zeroizing::new(*keys.recovery()),
         };
-        let loaded = Config::load(&at("otpd.toml")).unwrap();
+        let loaded = Config::load(&at("otpd.toml"), None).unwrap();
         let facts = Facts { host: "host".into(), ..Facts::default() };
         let engine = Engine::new(ports, loaded, at("otpd.toml"), facts);
         Self { engine, clock, folder }

@@ -33,8 +33,8 @@ impl Folder {
     /// Loads it; messages have `DIR` for the folder's path.
     fn load(&self) -> Result<Loaded, String> {
         let short = |text: String| text.replace(self.0.path().to_str().unwrap(), "DIR");
-        let loaded =
-            Config::load(&self.path("otpd.toml")).map_err(|error| short(error.to_string()))?;
+        let loaded = Config::load(&self.path("otpd.toml"), None)
+            .map_err(|error| short(error.to_string()))?;
         let warnings = loaded.warnings.into_iter().map(short).collect();
         Ok(Loaded { warnings, ..loaded })
     }
