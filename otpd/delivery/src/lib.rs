@@ -7,19 +7,25 @@
 mod breaker;
 mod channel;
 mod dispatch;
+pub mod exec;
+pub mod gnokii;
 mod hidden;
 pub mod http;
+mod mail;
 mod message;
 pub mod program;
 mod provider;
+pub mod sendmail;
 pub mod smpp;
+pub mod smtp;
+mod sysexits;
 pub mod tls;
 
 pub use breaker::Circuit;
 pub use channel::{Answer, Channel, Failure, Pending, Receipt};
 pub use dispatch::{Dispatcher, Health, ProviderId, Report};
 pub use hidden::Hidden;
-pub use message::{Message, Recipient};
+pub use message::{Message, PhoneFormat, Recipient};
 pub use provider::Provider;
 
 /// A text of the other side's for a log: without control characters, cut to 200 bytes, and with

@@ -58,3 +58,24 @@ pub struct Message {
     /// How long the code is worth something from when it was made, in milliseconds.
     pub validity_ms: u64,
 }
+
+/// How a provider wants a telephone number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PhoneFormat {
+    /// `+491701234581`.
+    #[default]
+    E164,
+    /// `491701234581`.
+    Digits,
+}
+
+impl PhoneFormat {
+    /// Writes a number.
+    #[must_use]
+    pub fn of(self, number: &PhoneNumber) -> &str {
+        match self {
+            Self::E164 => number.as_str(),
+            Self::Digits => number.digits(),
+        }
+    }
+}

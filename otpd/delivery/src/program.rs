@@ -29,6 +29,8 @@ pub const OUTPUT: usize = 16 * 1024;
 /// How long after the program's end its output is waited for, where a process that it left behind
 /// still holds the other end.
 const REST: Duration = Duration::from_millis(250);
+/// The longest time that a program may be given.
+const LONGEST: Duration = Duration::from_secs(60);
 /// How many symbolic links a path may lead through, as in the kernel.
 const LINKS: usize = 40;
 
@@ -201,6 +203,22 @@ pub fn check(path: &Path) -> Result<(), String> {
     access(&file, Access::EXEC_OK).map_err(|_| {
         wrong("it cannot be executed by the account that this runs as; chmod a+x".to_owned())
     })
+}
+
+/// Whether a program may be given so long before it is killed.
+///
+/// # Errors
+/// A text that says what is allowed.
+pub fn check_limit(limit: Duration) -> Result<(), String> {
+    if (Duration::from_secs(1)..=LONGEST).contains(&limit) {
+        Ok(())
+    } else {
+        Err(format!(
+            "timeout = {} ms: allowed are 1 s to {} s",
+            limit.as_millis(),
+            LONGEST.as_secs()
+        ))
+    }
 }
 
 /// Follows a path link by link; each step belongs to root alone.
