@@ -167,6 +167,7 @@ async fn run(
     let direct = tokio::spawn(service::serve_direct(Arc::clone(&engine), listener));
     tokio::spawn(service::serve_bus(Arc::clone(&engine), address, tried));
     bus_tried.await?;
+    tokio::spawn(Arc::clone(&engine).carry_messages());
     notify::ready(&summary(&engine));
     log::info!("daemon: ready");
 

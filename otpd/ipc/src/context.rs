@@ -22,7 +22,8 @@ pub struct Context {
     pub ssh_auth_info: Option<String>,
     /// Option `method=`: ask for this method only.
     pub method: Option<String>,
-    /// Option `mode=`: `second` (default) or `issued`.
+    /// Option `mode=`: `second` (default), `challenge` (send a code for the next login, in which
+    /// password and code come in one field) or `issued`.
     pub mode: Option<String>,
     /// Option `nullok`: the stack accepts "not enrolled" where the policy does as well.
     pub nullok: Option<bool>,

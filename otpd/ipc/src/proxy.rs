@@ -18,6 +18,10 @@ pub trait Authentication {
     fn begin(&self, user: &str, context: &Context) -> Result<(String, Step)>;
     /// Answers the session's prompt.
     fn respond(&self, session: &str, reply: &[u8]) -> Result<(Step,)>;
+    /// Goes on with another method.
+    fn select(&self, session: &str, method: &str) -> Result<(Step,)>;
+    /// Sends another code.
+    fn resend(&self, session: &str) -> Result<(Step,)>;
     /// Ends the session without an answer.
     fn cancel(&self, session: &str) -> Result<()>;
 }

@@ -11,14 +11,16 @@ use otp_core::{
 use otp_ipc::{Context, Step, StepKind, limits};
 use zeroize::Zeroizing;
 
-use super::{Caller, Connection, Engine, Error, Ruling, origin, sessions::Session};
+use super::{
+    Caller, Connection, Engine, Error, Ruling,
+    dialogue::{later, prompt, spoken},
+    origin,
+    sessions::Session,
+};
 use crate::{
     config,
     store::{Enrolment, Work},
 };
-
-/// The prompt of every login, whoever it is for.
-const PROMPT: &str = "Verification code: ";
 
 /// What a policy makes of a login before any code is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ enum Course {
     Ask,
     /// A code is asked for, and none will do.
     AskInVain,
+    /// The user gets a credential at this login, and is asked for its first code.
+    Enrol,
 }
 
 fn course(rule: &Rule, enrolled: bool, nullok: bool) -> Course {
@@ -39,6 +43,7 @@ fn course(rule: &Rule, enrolled: bool, nullok: bool) -> Course {
         (FactorRule::Deny, ..) => Course::AskInVain,
         (FactorRule::Require, true, _) => Course::Ask,
         (FactorRule::Require, false, Unenrolled::Ignore) if nullok => Course::Ignore,
+        (FactorRule::Require, false, Unenrolled::Enrol) => Course::Enrol,
         (FactorRule::Require, false, _) => Course::Ask,
     }
 }
@@ -59,7 +64,7 @@ impl Engine {
     ) -> Result<(String, Step), Error> {
         check_bounds(user, &context)?;
         self.may_begin(caller, user).await?;
-        let ruling = Ruling::for_login(self.config(), user, &context);
+        let ruling = Arc::new(Ruling::for_login(self.config(), user, &context));
         let name = UserName::parse(user).ok();
         // A policy that asks nothing holds without the store: the administrator's way back in.
         let enrolment = match &name {
@@ -76,10 +81,31 @@ impl Engine {
             self.record_passed(caller, user, &context, &ruling.rule.name).await;
             return Ok((String::new(), Step::bare(StepKind::NotRequired)));
         }
-        let split = ruling.split(&context, enrolment);
-        let hopeless = course != Course::Ask || name.is_none();
-        let id = self.open_session(caller, user, context, hopeless).await?;
-        Ok((id, Step::prompt(PROMPT, false, split)))
+        let split = ruling.split(&context, enrolment.as_ref());
+        let hopeless = course == Course::AskInVain || name.is_none();
+        let for_later = context.mode.as_deref() == Some("challenge");
+        let mut notice = None;
+        // Password and code in one field: the code that is asked for is there already.
+        let reachable = !hopeless && (enrolled || course == Course::Enrol);
+        if reachable && (split.is_none() || for_later) {
+            let first = enrolment.as_ref().filter(|_| !for_later);
+            if !first.is_some_and(|enrolment| ruling.has_own(enrolment, self.now_ms())) {
+                let origin = origin(caller, &context, "");
+                notice = self.send_code(&ruling, user, origin, None).await?;
+            }
+        }
+        if for_later {
+            return Ok((String::new(), Step::prompt(&later(notice.as_ref()), false, None)));
+        }
+        let text = prompt(notice.as_ref());
+        let id = super::random_id()?;
+        let until_ms = self.config().config.limits.prompt_lifetime_ms;
+        let until_ms = self.clock.monotonic_ms().saturating_add(until_ms);
+        let (caller, user) = (caller.clone(), user.to_owned());
+        let session =
+            Session { caller, user, context, hopeless, until_ms, split, notice, words: 0 };
+        self.open_session(id.clone(), session).await?;
+        Ok((id, Step::prompt(&text, false, split)))
     }
 
     /// Whether the name is another spelling of an account's own name, as a directory that ignores
@@ -89,7 +115,9 @@ impl Engine {
         Ok(self.entry(user).await?.is_some_and(|entry| entry.name != user))
     }
 
-    /// Answers a session's prompt. The session is over with it, whatever the answer.
+    /// Answers a session's prompt: with a code, after which the session is over whatever the
+    /// answer, or with a word ("resend", a method's name, nothing at all where a code was sent),
+    /// after which it is prompted again.
     ///
     /// # Errors
     /// [`Error::UnknownSession`] for a session that is not this connection's, is over or too old;
@@ -100,6 +128,11 @@ impl Engine {
         session: &str,
         reply: Zeroizing<Vec<u8>>,
     ) -> Result<Step, Error> {
+        if let Some(word) = spoken(&reply)
+            && let Some(step) = self.hear(caller, session, &word).await?
+        {
+            return Ok(step);
+        }
         let taken = self.sessions().take(session, &caller.connection);
         let waiting = taken.ok_or(Error::UnknownSession)?;
         if self.clock.monotonic_ms() >= waiting.until_ms {
@@ -206,23 +239,13 @@ impl Engine {
         Ok(false)
     }
 
-    async fn open_session(
-        &self,
-        caller: &Caller,
-        user: &str,
-        context: Context,
-        hopeless: bool,
-    ) -> Result<String, Error> {
-        let now_ms = self.clock.monotonic_ms();
-        let until_ms = now_ms.saturating_add(self.config().config.limits.prompt_lifetime_ms);
-        let id = super::random_id()?;
-        let session =
-            Session { caller: caller.clone(), user: user.to_owned(), context, hopeless, until_ms };
+    async fn open_session(&self, id: String, session: Session) -> Result<(), Error> {
         // Many people log in through a trusted caller, as through root.
-        let for_many = caller.uid == 0 || self.trusts(caller.uid).await?;
-        let begun = self.sessions().begin(id.clone(), session, for_many, now_ms);
-        begun.map_err(|_| Error::Busy("too many logins wait at their prompt".into()))?;
-        Ok(id)
+        let uid = session.caller.uid;
+        let for_many = uid == 0 || self.trusts(uid).await?;
+        let now_ms = self.clock.monotonic_ms();
+        let begun = self.sessions().begin(id, session, for_many, now_ms);
+        begun.map_err(|_| Error::Busy("too many logins wait at their prompt".into()))
     }
 
     /// A login that needs no code is recorded as well; it is the policy's decision, so a store
@@ -247,7 +270,7 @@ impl Engine {
 
 impl Ruling {
     /// How many characters at the end of password and code in one field are the code.
-    fn split(&self, context: &Context, enrolment: Option<Enrolment>) -> Option<u32> {
+    fn split(&self, context: &Context, enrolment: Option<&Enrolment>) -> Option<u32> {
         if context.concatenated != Some(true) || !self.rule.concatenate {
             return None;
         }
@@ -279,10 +302,13 @@ fn check_bounds(user: &str, context: &Context) -> Result<(), Error> {
     }
     match context.mode.as_deref() {
         None | Some("second") => Ok(()),
+        Some("challenge") => Ok(()),
         Some("issued") => Err(Error::InvalidArgument(
             "mode=issued: this version issues no codes; remove the option".into(),
         )),
-        Some(_) => Err(Error::InvalidArgument("mode: allowed are second and issued".into())),
+        Some(_) => {
+            Err(Error::InvalidArgument("mode: allowed are second, challenge and issued".into()))
+        }
     }
 }
 

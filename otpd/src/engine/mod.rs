@@ -1,10 +1,14 @@
 //! One function for each use case: transitions of `otp_core` against the ports. This is the only
 //! room that sees the store, the directories and the sessions together.
 
+mod attempt;
 mod authenticate;
+mod challenge;
+mod dialogue;
 mod enrol;
 mod error;
 mod manage;
+mod outbox;
 mod query;
 mod sessions;
 #[cfg(test)]
@@ -34,6 +38,7 @@ use crate::{
     directory::Directory,
     store::{self, StoreError, TokenStore, Work},
 };
+use outbox::Outbox;
 use sessions::Sessions;
 
 /// Who calls, on the word of the kernel (direct lane) or the bus.
@@ -71,6 +76,7 @@ pub struct Engine {
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
     dispatcher: Arc<Dispatcher>,
+    outbox: Outbox,
     config: RwLock<Arc<Loaded>>,
     config_path: PathBuf,
     recovery_key: Arc<Zeroizing<[u8; 32]>>,
@@ -119,6 +125,7 @@ impl Engine {
             directory: ports.directory,
             clock: ports.clock,
             dispatcher: ports.dispatcher,
+            outbox: Outbox::default(),
             config: RwLock::new(Arc::new(loaded)),
             config_path,
             recovery_key: Arc::new(ports.recovery_key),

@@ -5,11 +5,14 @@ use std::collections::HashMap;
 
 use otp_ipc::Context;
 
-use super::{Caller, Connection};
+use super::{Caller, Connection, challenge::Notice};
 use crate::config::Limits;
 
+/// Words that a login may type in place of a code: enough for every way twice.
+const MOST_WORDS: u8 = 12;
+
 /// One login between its prompt and its answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Session {
     /// Who began it; only this connection may answer.
     pub(super) caller: Caller,
@@ -21,6 +24,12 @@ pub(super) struct Session {
     pub(super) hopeless: bool,
     /// Monotonic milliseconds after which the answer is too late.
     pub(super) until_ms: u64,
+    /// How many characters at the end of password and code in one field are the code.
+    pub(super) split: Option<u32>,
+    /// What the prompt says of a delivered code, where it speaks of one.
+    pub(super) notice: Option<Notice>,
+    /// Words that were typed in place of a code.
+    pub(super) words: u8,
 }
 
 /// Why no session can be begun.
@@ -80,6 +89,23 @@ impl Sessions {
         (for_many || own < self.limit_per_uid)
             && others < self.limit / 2
             && self.by_id.len() < self.limit
+    }
+
+    /// The session as it is, for a word that was typed at its prompt; `None` where there is none of
+    /// this id for this connection, and after too many words.
+    pub(super) fn word(&mut self, id: &str, connection: &Connection) -> Option<Session> {
+        let session = self.by_id.get_mut(id)?;
+        if session.caller.connection != *connection || session.words >= MOST_WORDS {
+            return None;
+        }
+        session.words += 1;
+        Some(session.clone())
+    }
+
+    /// Puts down what a session's new prompt says; false where the session is over.
+    pub(super) fn say(&mut self, id: &str, notice: Option<Notice>) -> bool {
+        let session = self.by_id.get_mut(id);
+        session.map(|session| session.notice = notice).is_some()
     }
 
     /// Takes the session out, so that it is answered once. `None` where there is none of this id
@@ -148,6 +174,9 @@ mod tests {
             context: Context::default(),
             hopeless: false,
             until_ms,
+            split: None,
+            notice: None,
+            words: 0,
         }
     }
 

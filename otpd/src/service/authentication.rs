@@ -69,6 +69,35 @@ impl Authentication {
         Ok((self.engine.respond(&caller, &session, reply).await?,))
     }
 
+    /// Goes on with another method.
+    #[zbus(out_args("step"))]
+    async fn select(
+        &self,
+        session: String,
+        method: String,
+        #[zbus(connection)] connection: &zbus::Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(Step,)> {
+        let caller = self.callers.identify(connection, &header).await?;
+        if method.len() > limits::CONTEXT_ITEM {
+            let text = format!("a method's name is at most {} bytes long", limits::CONTEXT_ITEM);
+            return Err(Error::new(ErrorKind::InvalidArgument, text));
+        }
+        Ok((self.engine.select(&caller, &session, &method).await?,))
+    }
+
+    /// Sends another code by the method of the present prompt.
+    #[zbus(out_args("step"))]
+    async fn resend(
+        &self,
+        session: String,
+        #[zbus(connection)] connection: &zbus::Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(Step,)> {
+        let caller = self.callers.identify(connection, &header).await?;
+        Ok((self.engine.resend(&caller, &session).await?,))
+    }
+
     /// Ends the session without an answer.
     async fn cancel(
         &self,

@@ -674,7 +674,8 @@ fn a_code_for_the_next_login_is_told_and_this_one_denied() {
 
 #[test]
 fn words_are_answered_by_another_prompt() {
-    let delivered = || Ok(Step::prompt("Code sent to +49*****81 (or: resend, totp): ", false, None));
+    let delivered =
+        || Ok(Step::prompt("Code sent to +49*****81 (or: resend, totp): ", false, None));
     let sent = "prompt off Code sent to +49*****81 (or: resend, totp): ";
     check(vec![(
         "resend, then the app",
