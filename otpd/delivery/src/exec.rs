@@ -84,3 +84,6 @@ impl Channel for Exec {
         Box::pin(self.hand_over(message))
     }
 }
+
+#[cfg(test)]
+mod tests;

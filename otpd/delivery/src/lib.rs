@@ -18,6 +18,8 @@ mod provider;
 pub mod sendmail;
 pub mod smpp;
 pub mod smtp;
+#[cfg(test)]
+mod stand_in;
 mod sysexits;
 pub mod tls;
 

@@ -93,7 +93,7 @@ impl Sender {
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated".to_owned(),
             ))
-            .singlepart(SinglePart::plain(text.to_owned()))
+            .singlepart(SinglePart::plain(text_lines(text)))
             .map_err(|_| failed("the mail library refuses it"))?;
         let mut bytes = Zeroizing::new(letter.formatted());
         if !bytes.ends_with(b"\r\n") {
@@ -119,6 +119,19 @@ fn subject_line(subject: &str) -> HeaderValue {
     let encoded = if plain { line.clone() } else { encoded_words(&line) };
     let name = lettre::message::header::Subject::name();
     HeaderValue::dangerous_new_pre_encoded(name, line, encoded)
+}
+
+/// A text without controls but line ends, of which the library makes CR LF: a CR or LF alone is a
+/// line's end to some servers and none to others.
+fn text_lines(text: &str) -> String {
+    let lines = Zeroizing::new(text.replace("\r\n", "\n"));
+    let character = |c| match c {
+        '\r' | '\n' => '\n',
+        '\t' => '\t',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    lines.chars().map(character).collect()
 }
 
 fn encoded_words(line: &str) -> String {

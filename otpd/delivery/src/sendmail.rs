@@ -96,3 +96,6 @@ impl Channel for Sendmail {
 fn unix_lines(mail: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(mail.iter().copied().filter(|c| *c != b'\r').collect())
 }
+
+#[cfg(test)]
+mod tests;

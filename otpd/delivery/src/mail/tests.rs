@@ -94,7 +94,7 @@ fn whatever_the_subject_holds_there_is_one_set_of_headers() {
         let mail = write("otp@example.com", subject, "text");
         assert_eq!(names(&mail), names(&write("otp@example.com", "plain", "text")), "{subject:?}");
         let parsed = MessageParser::default().parse(mail.as_slice()).unwrap();
-        assert_eq!(parsed.subject().unwrap_or_default(), read.trim_end(), "{subject:?}");
+        assert_eq!(parsed.subject().unwrap_or_default().trim_end(), read, "{subject:?}");
         assert!(parsed.bcc().is_none());
         assert_eq!(parsed.body_text(0).unwrap().trim_end(), "text");
     }
@@ -111,7 +111,7 @@ fn whatever_the_text_holds_the_lines_are_short_and_ascii() {
         "From alice\n\nFrom eve",
         "Prüf 482913 €\n=?utf-8?B?UmU=?=",
         "код 482913 для входа",
-        "\0\u{1}\u{7f}",
+        "a\0b\u{1}c\u{7f}",
         &long,
     ] {
         let mail = write("otp@example.com", "subject", text);
@@ -120,7 +120,10 @@ fn whatever_the_text_holds_the_lines_are_short_and_ascii() {
         assert!(mail.replace("\r\n", "").chars().all(|c| !matches!(c, '\r' | '\n')), "{text:?}");
         assert!(mail.split("\r\n").all(|line| line.len() <= 78), "{text:?}");
         let parsed = MessageParser::default().parse(mail.as_bytes()).unwrap();
-        let lines = |text: &str| text.replace("\r\n", "\n").replace('\r', "\n");
+        let lines = |text: &str| {
+            let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+            lines.replace(['\0', '\u{1}', '\u{7f}'], " ")
+        };
         let read = lines(&parsed.body_text(0).unwrap_or_default());
         assert_eq!(read.trim_end(), lines(text).trim_end(), "{text:?}");
     }

@@ -1,6 +1,7 @@
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
 use super::*;
+use crate::stand_in::{folder as of_root, is_root, script};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -10,22 +11,6 @@ async fn shell(line: &str, stdin: &[u8], limit: Duration) -> Result<Output, Faul
     let path = Path::new("/bin/sh");
     let folder = Path::new("/");
     Program { path, arguments: &arguments, environment: &[], folder, limit }.run(stdin).await
-}
-
-/// A folder of root's, the way to it too, in which files may be executed.
-fn of_root() -> tempfile::TempDir {
-    tempfile::tempdir_in("/var/lib").unwrap()
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-fn script(folder: &Path, name: &str, text: &str, mode: u32) -> PathBuf {
-    let path = folder.join(name);
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-    path
 }
 
 /// Waits until a process is gone; one that nobody has collected yet counts as gone.
