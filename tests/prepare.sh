@@ -58,3 +58,16 @@ need_packages() {
         echo "(systemctl disable ssh)" ;;
     esac
 }
+
+# Installs what the tests need from PyPI into FOLDER, where that is not done yet; Debian's packages
+# for Python are seen from there, too.
+need_counterparts() {
+    local folder=$1 list=tests/counterparts/requirements.txt
+    ! cmp -s "$list" "$folder/installed.txt" || return 0
+    echo "Installing what $list names into $folder"
+    rm -rf "$folder"
+    /usr/bin/python3 -m venv --system-site-packages "$folder" &&
+        "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes \
+            --requirement "$list" &&
+        cp "$list" "$folder/installed.txt"
+}

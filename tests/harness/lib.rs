@@ -1,13 +1,15 @@
 //! A private machine for each end-to-end test, and the programs that run on it.
 //!
 //! [`World::run`] gives the test a thread of its own in a private mount namespace: own `/etc`
-//! (accounts, PAM stacks, sudoers), `/run`, `/var/lib`, `/home`, `/dev` with a log sink. On it run
-//! the real dbus-daemon or dbus-broker, polkitd, otpd, sshd, sudo, su and a PAM host on the real
-//! libpam. Every path is the compiled-in one. Nothing outside the namespace changes and nothing
-//! stays.
+//! (accounts, PAM stacks, sudoers), `/run`, `/var/lib`, `/home`, `/dev` with a log sink; and in a
+//! private network that ends at loopback. On it run the real dbus-daemon or dbus-broker, polkitd,
+//! otpd, sshd, sudo, su, a PAM host on the real libpam, and whom codes are delivered to
+//! ([`counterparts`]). Every path is the compiled-in one. Nothing outside the namespaces changes and
+//! nothing stays.
 
 pub mod bus;
 pub mod code;
+pub mod counterparts;
 pub mod golden;
 mod log;
 mod namespace;
@@ -23,6 +25,7 @@ mod world;
 
 pub use bus::{Bus, BusKind};
 pub use code::Token;
+pub use counterparts::{Counterpart, Received};
 pub use log::Log;
 pub use namespace::{ALICE, BOB, MODULE, NOBODY, PANIC_MODULE, PASSWORD, PROGRAMS, crowd};
 pub use otpd::Otpd;

@@ -1,4 +1,4 @@
-//! The private mount namespace of a test: its file systems and accounts.
+//! The private namespaces of a test: its file systems, its accounts and its network.
 
 use std::{
     fs,
@@ -15,6 +15,7 @@ use nix::{
 
 use crate::{
     polkit::{ACTIONS, POLICY},
+    process::{command, run},
     settings,
 };
 
@@ -53,11 +54,12 @@ pub(crate) fn enter() {
         "cannot run here: the tests mount and change users; run them as root"
     );
     settings::test();
-    if let Err(error) = unshare(CloneFlags::CLONE_NEWNS) {
+    if let Err(error) = unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET) {
         panic!(
-            "cannot run here: a private mount namespace is not allowed ({error}); the container needs CAP_SYS_ADMIN"
+            "cannot run here: private mounts and a private network are not allowed ({error}); the container needs CAP_SYS_ADMIN"
         );
     }
+    run(command("ip").args(["link", "set", "lo", "up"]), b"").ok();
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
         .expect("make mounts private");

@@ -34,7 +34,7 @@ pub(crate) fn test() -> &'static Path {
 }
 
 /// The folder that Cargo builds into, from the place of the running test.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     test().ancestors().nth(3).expect("target/PROFILE/deps/TEST").to_owned()
 }
 

@@ -2,14 +2,17 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpStream},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
 
-use crate::process::{Process, command, run, until};
+use crate::{
+    counterparts::free_port,
+    process::{Process, command, run, until},
+};
 
 /// What sshd asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,10 +154,6 @@ fn spoken(prompt: &str) -> &str {
         Some((_, text)) => text,
         None => prompt,
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// `Process::start`, at the end of a command.

@@ -9,6 +9,15 @@ use std::{
 
 use crate::{
     bus::{Bus, BusKind},
+    counterparts::{
+        certificates::Flaw,
+        gateway::Gateway,
+        gnokii::Gnokii,
+        modem::{self, Modem},
+        sendmail::Sendmail,
+        smsc::Smsc,
+        smtp::{Smtp, Tls},
+    },
     log::Log,
     namespace,
     otpd::{Otpd, Start},
@@ -116,6 +125,49 @@ impl World {
         if self.bus.lock().unwrap().is_none() {
             self.bus(BusKind::Daemon);
         }
+    }
+
+    /// Starts an SMS gateway over HTTP.
+    pub fn gateway(&self) -> Gateway {
+        self.gateway_at("127.0.0.1")
+    }
+
+    /// Starts one at another address of loopback.
+    pub fn gateway_at(&self, ip: &str) -> Gateway {
+        Gateway::start(ip)
+    }
+
+    /// Starts a mail server.
+    pub fn smtp(&self, tls: Tls) -> Smtp {
+        Smtp::start(tls, Flaw::None)
+    }
+
+    /// Starts a mail server whose certificate is not as it should be.
+    pub fn flawed_smtp(&self, tls: Tls, flaw: Flaw) -> Smtp {
+        Smtp::start(tls, flaw)
+    }
+
+    /// Sets up a program that takes mail, and a mail server behind it.
+    pub fn sendmail(&self) -> Sendmail {
+        Sendmail::start()
+    }
+
+    /// Starts an SMSC.
+    pub fn smsc(&self) -> Smsc {
+        Smsc::start()
+    }
+
+    /// Sets up gnokii.
+    pub fn gnokii(&self) -> Gnokii {
+        Gnokii::install()
+    }
+
+    /// Starts ModemManager, and the bus, which must not run yet.
+    pub fn modem(&self) -> Modem {
+        assert!(self.bus.lock().unwrap().is_none(), "the bus has read its policies");
+        modem::permit();
+        self.need_bus();
+        Modem::start()
     }
 
     /// Starts sshd.
