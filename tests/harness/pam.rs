@@ -140,6 +140,11 @@ impl Host {
     /// Starts a login and leaves it waiting at its first prompt; returns the prompt's text.
     pub fn wait_at_prompt(&mut self, login: Login) -> String {
         self.begin(login);
+        self.prompt()
+    }
+
+    /// The first prompt of the login that [`Host::begin`] started.
+    pub fn prompt(&mut self) -> String {
         match self.report() {
             Report::Messages(messages) => {
                 let mut transcript = String::new();

@@ -6,12 +6,14 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::Duration,
 };
 
 use crate::{
     counterparts::free_port,
-    process::{Process, command, run, until},
+    process::{Output, Process, command, run, until},
 };
 
 /// What sshd asks for.
@@ -21,6 +23,8 @@ pub enum Methods {
     Keyboard,
     /// The key, then keyboard-interactive.
     KeyThenKeyboard,
+    /// One field, whatever the PAM stack asks.
+    Password,
 }
 
 /// A running sshd.
@@ -42,8 +46,13 @@ pub struct Session {
 }
 
 const FOLDER: &str = "/run/e2e/ssh";
-/// Records each prompt and answers it with the file of its number.
-const ASKPASS: &str = "#!/bin/sh\nn=$(($(cat \"$ASK/n\") + 1)); echo $n >\"$ASK/n\"\nprintf '%s\\n' \"$1\" >>\"$ASK/prompts\"\ncat \"$ASK/$n\"\n";
+/// Records each prompt and answers it with the file of its number, as soon as that is there.
+const ASKPASS: &str = r#"#!/bin/sh
+n=$(($(cat "$ASK/n") + 1)); echo $n >"$ASK/n"
+printf '%s\n' "$1" >>"$ASK/prompts"
+until [ -e "$ASK/$n" ] || [ -e "$ASK/silent" ]; do sleep 0.01; done
+cat "$ASK/$n"
+"#;
 
 impl Sshd {
     /// Starts sshd with the PAM stack in /etc/pam.d/sshd.
@@ -64,13 +73,14 @@ impl Sshd {
         fs::write(folder.join("askpass"), ASKPASS).unwrap();
         fs::set_permissions(folder.join("askpass"), fs::Permissions::from_mode(0o755)).unwrap();
         let port = free_port();
-        let asked = match methods {
-            Methods::Keyboard => "keyboard-interactive:pam",
-            Methods::KeyThenKeyboard => "publickey,keyboard-interactive:pam",
+        let (asked, password) = match methods {
+            Methods::Keyboard => ("keyboard-interactive:pam", "no"),
+            Methods::KeyThenKeyboard => ("publickey,keyboard-interactive:pam", "no"),
+            Methods::Password => ("password", "yes"),
         };
         let configuration = format!(
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {FOLDER}/host\nPidFile none\nUsePAM yes\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication yes\nAuthenticationMethods {asked}\n\
+             PasswordAuthentication {password}\nKbdInteractiveAuthentication yes\nAuthenticationMethods {asked}\n\
              AuthorizedKeysFile {FOLDER}/authorized\nStrictModes no\nUseDNS no\nPermitRootLogin no\n\
              LogLevel VERBOSE\nPrintMotd no\nMaxStartups 200\n"
         );
@@ -87,23 +97,33 @@ impl Sshd {
 
     /// Logs in with the replies to the prompts in turn; an empty one where they run out.
     pub fn login(&self, user: &str, replies: &[&str]) -> Session {
-        let ask = format!("{FOLDER}/ask-{}", fs::read_dir(FOLDER).unwrap().count());
-        fs::create_dir(&ask).unwrap();
-        fs::write(format!("{ask}/n"), "0").unwrap();
-        fs::write(format!("{ask}/prompts"), "").unwrap();
+        let ask = ask_folder();
         for (n, reply) in replies.iter().enumerate() {
             fs::write(format!("{ask}/{}", n + 1), format!("{reply}\n")).unwrap();
         }
+        fs::write(format!("{ask}/silent"), "").unwrap();
         let done = run(&mut self.client(user, &ask), b"");
-        let prompts = fs::read_to_string(format!("{ask}/prompts")).unwrap();
-        let asked: String =
-            prompts.lines().map(|line| format!("prompt: {:?}\n", spoken(line))).collect();
-        let told = done.stderr.replace(&format!("{user}@127.0.0.1"), "USER");
-        Session {
-            admitted: done.status.success() && done.stdout == format!("admitted as {user}\n"),
-            transcript: format!("{asked}{told}{}", done.stdout),
-            took: done.took,
-        }
+        session(user, &ask, done)
+    }
+
+    /// Logs in; `answer` is given each prompt when it is there.
+    pub fn converse(&self, user: &str, mut answer: impl FnMut(&str) -> String) -> Session {
+        let ask = ask_folder();
+        thread::scope(|scope| {
+            let client = scope.spawn(|| run(&mut self.client(user, &ask), b""));
+            let mut answered = 0;
+            while !client.is_finished() {
+                let prompts = prompts(&ask);
+                for prompt in &prompts[answered..] {
+                    answered += 1;
+                    let reply = format!("{ask}/reply");
+                    fs::write(&reply, format!("{}\n", answer(prompt))).unwrap();
+                    fs::rename(reply, format!("{ask}/{answered}")).unwrap();
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+            session(user, &ask, client.join().unwrap())
+        })
     }
 
     /// Starts a login whose first prompt is never answered; it ends when dropped.
@@ -119,6 +139,7 @@ impl Sshd {
         let preferred = match self.methods {
             Methods::Keyboard => "PreferredAuthentications=keyboard-interactive",
             Methods::KeyThenKeyboard => "PreferredAuthentications=publickey,keyboard-interactive",
+            Methods::Password => "PreferredAuthentications=password",
         };
         let port = self.port.to_string();
         let mut ssh = command("ssh");
@@ -145,6 +166,33 @@ impl Sshd {
     /// Its process id.
     pub fn pid(&self) -> i32 {
         self.process.pid()
+    }
+}
+
+/// A folder for the prompts and the replies of one login.
+fn ask_folder() -> String {
+    static LOGINS: AtomicUsize = AtomicUsize::new(0);
+    let ask = format!("{FOLDER}/ask-{}", LOGINS.fetch_add(1, Ordering::Relaxed));
+    fs::create_dir(&ask).unwrap();
+    fs::write(format!("{ask}/n"), "0").unwrap();
+    fs::write(format!("{ask}/prompts"), "").unwrap();
+    ask
+}
+
+/// The prompts up to now.
+fn prompts(ask: &str) -> Vec<String> {
+    let text = fs::read_to_string(format!("{ask}/prompts")).unwrap();
+    let finished = text.rsplit_once('\n').map_or("", |(finished, _)| finished);
+    finished.lines().map(|line| spoken(line).to_owned()).collect()
+}
+
+fn session(user: &str, ask: &str, done: Output) -> Session {
+    let asked: String = prompts(ask).iter().map(|prompt| format!("prompt: {prompt:?}\n")).collect();
+    let told = done.stderr.replace(&format!("{user}@127.0.0.1"), "USER");
+    Session {
+        admitted: done.status.success() && done.stdout == format!("admitted as {user}\n"),
+        transcript: format!("{asked}{told}{}", done.stdout),
+        took: done.took,
     }
 }
 
