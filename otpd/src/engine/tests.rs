@@ -23,6 +23,8 @@ const START_MS: i64 = 1_800_000_000_000;
 const STEP_MS: u64 = 30_000;
 const ALICE: u32 = 1000;
 
+mod delivery;
+
 /// A directory of three users.
 struct Three;
 
@@ -44,7 +46,7 @@ impl Directory for Three {
 
 /// An engine on a store in a folder of its own.
 struct World {
-    engine: Engine,
+    engine: Arc<Engine>,
     clock: Arc<ManualClock>,
     folder: TempDir,
 }
@@ -78,14 +80,24 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::create_dir(at("state")).unwrap();
-        let (store_path, key) = (at("state/otpd.db"), at("kek"));
-        init(&store_path, &key, None, START_MS).unwrap();
+        init(&at("state/otpd.db"), &at("kek"), None, START_MS).unwrap();
         write_configuration(&at("otpd.toml"), configuration);
+        Self::open(folder, Arc::new(ManualClock::at(START_MS)))
+    }
+
+    /// The daemon after its end and another start.
+    fn restarted(self) -> Self {
+        let Self { engine, clock, folder } = self;
+        drop(engine);
+        Self::open(folder, clock)
+    }
+
+    fn open(folder: TempDir, clock: Arc<ManualClock>) -> Self {
+        let at = |name: &str| folder.path().join(name);
         let owner = nix::unistd::geteuid().as_raw();
-        let keys = Keys::load(None, &key, owner).unwrap();
+        let keys = Keys::load(None, &at("kek"), owner).unwrap();
         let options = Options { owner, audit_rows: 1000 };
-        let store = SqliteStore::open(&store_path, &keys, options).unwrap();
-        let clock = Arc::new(ManualClock::at(START_MS));
+        let store = SqliteStore::open(&at("state/otpd.db"), &keys, options).unwrap();
         let ports = Ports {
             store: Arc::new(store),
             directory: Arc::new(Three),
@@ -95,7 +107,7 @@ impl World {
         };
         let loaded = Config::load(&at("otpd.toml"), None).unwrap();
         let facts = Facts { host: "host".into(), ..Facts::default() };
-        let engine = Engine::new(ports, loaded, at("otpd.toml"), facts);
+        let engine = Arc::new(Engine::new(ports, loaded, at("otpd.toml"), facts));
         Self { engine, clock, folder }
     }
 
