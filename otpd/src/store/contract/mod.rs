@@ -1,6 +1,8 @@
 //! The suite that every store passes: `contract_suite!` makes one test of each case.
 
+mod fixture;
 mod lists;
+mod messages;
 mod model;
 mod tampering;
 
@@ -12,17 +14,16 @@ use std::{
 
 use otp_core::{
     account::Account,
-    contact::Contacts,
+    contact::{Channel, Contacts},
     recovery::Digest,
-    secret::Secret,
     throttle::Throttle,
     token::{Algorithm, Factor, Standing, State, Token},
 };
-use zeroize::Zeroizing;
 
+use self::fixture::{challenge, event, full, secret};
 use super::{
-    AuditEvent, AuditQuery, Enrolment, Outline, StoreError, TokenQuery, TokenStore, UserQuery,
-    Work, decide,
+    Asked, AuditEvent, AuditQuery, Enrolment, LEDGER_MS, LONGEST_PAYLOAD, Outgoing, Outline,
+    StoreError, TokenQuery, TokenStore, UserQuery, Work, decide,
 };
 
 /// A store that can be closed, changed behind its back and opened again.
@@ -31,22 +32,6 @@ pub(crate) trait Backend {
     fn open(&self) -> Result<Arc<dyn TokenStore>, StoreError>;
     /// Changes the closed store as someone with write access to its rows, but without its key.
     fn tamper(&self, change: &Tamper);
-}
-
-/// What an attacker does to the rows.
-#[derive(Debug)]
-pub(crate) enum Tamper {
-    Failures { user: &'static str, failures: u32 },
-    Unlock { user: &'static str },
-    Next { token: &'static str, next: u64 },
-    Digits { token: &'static str, digits: u8 },
-    Activate { token: &'static str },
-    DeleteToken { token: &'static str },
-    GiveToken { token: &'static str, to: &'static str },
-    SwapSecrets { one: &'static str, other: &'static str },
-    DeleteRecovery { user: &'static str },
-    DeleteAccount { user: &'static str },
-    RenameAccount { user: &'static str, to: &'static str },
 }
 
 /// Makes an empty store.
@@ -59,7 +44,10 @@ macro_rules! contract_suite {
             a_panic_leaves_nothing, state_survives, one_user_is_serialised, many_users_at_once,
             reads_see_whole_changes,
             token_lists, user_lists, usable_is_active, audit_lists, owners, enrolments,
-            tampering_is_refused, accounts_that_come_or_go_are_noticed, equals_a_model);
+            tampering_is_refused, accounts_that_come_or_go_are_noticed, equals_a_model,
+            contacts_of_users, messages_wait_until_settled, a_reset_settles_and_still_counts,
+            messages_are_counted, the_ledger_forgets, messages_with_the_change,
+            tampered_messages_are_not_sent);
     };
     ($new:expr; $($case:ident),+) => {
         $(#[test]
@@ -69,92 +57,23 @@ macro_rules! contract_suite {
     };
 }
 pub(crate) use self::{
+    fixture::{contacts, message, token},
     lists::{audit_lists, enrolments, owners, token_lists, usable_is_active, user_lists},
+    messages::{
+        a_reset_settles_and_still_counts, contacts_of_users, messages_are_counted,
+        messages_wait_until_settled, messages_with_the_change, the_ledger_forgets,
+    },
     model::equals_a_model,
-    tampering::{accounts_that_come_or_go_are_noticed, tampering_is_refused},
+    tampering::{
+        Tamper, accounts_that_come_or_go_are_noticed, tampered_messages_are_not_sent,
+        tampering_is_refused,
+    },
 };
 pub(crate) use contract_suite;
 
 /// Runs a future to its end.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-}
-
-/// A token of no particular kind.
-pub(crate) fn token(id: &str) -> Token {
-    Token {
-        id: id.into(),
-        label: format!("label of {id}"),
-        method: "totp".into(),
-        factor: Factor::Totp { t0_ms: 0, period_ms: 30_000 },
-        algorithm: Algorithm::Sha1,
-        digits: 6,
-        secret: secret(id.bytes().next().unwrap_or(0), 20),
-        state: State::Active,
-        next: 0,
-        offset_ms: 0,
-        created_ms: 1_700_000_000_000,
-        last_used_ms: None,
-        expires_ms: None,
-    }
-}
-
-fn secret(byte: u8, length: usize) -> Secret {
-    Secret::new(Zeroizing::new(vec![byte; length])).unwrap()
-}
-
-/// Tokens and an account in which every field has been given an extreme or unusual value.
-fn full() -> Account {
-    let unusual = "ключ 🔑 'quote' \"double\" %_\\";
-    Account {
-        uid: Some(u32::MAX),
-        throttle: Throttle { failures: u32::MAX, locked_until_ms: Some(i64::MIN) },
-        tokens: vec![
-            Token {
-                label: unusual.into(),
-                method: String::new(),
-                factor: Factor::Totp { t0_ms: i64::MIN, period_ms: u64::MAX },
-                algorithm: Algorithm::Sha512,
-                digits: 8,
-                secret: secret(0, otp_core::secret::LONGEST),
-                state: State::Disabled { until_ms: Some(i64::MAX), reason: unusual.into() },
-                next: u64::MAX,
-                offset_ms: i64::MIN,
-                created_ms: i64::MIN,
-                last_used_ms: Some(i64::MAX),
-                expires_ms: Some(-1),
-                ..token("full-2")
-            },
-            Token {
-                factor: Factor::Hotp,
-                algorithm: Algorithm::Sha256,
-                digits: 4,
-                secret: secret(255, otp_core::secret::SHORTEST),
-                state: State::Pending { until_ms: 5 },
-                ..token("full-1")
-            },
-            Token {
-                state: State::Disabled { until_ms: None, reason: String::new() },
-                ..token("full-3")
-            },
-            token("full-0"),
-        ],
-        recovery: vec![Digest([0xff; 32]), Digest([0; 32]), Digest([7; 32])],
-        challenges: Vec::new(),
-        contacts: Contacts::default(),
-        last_success_ms: Some(0),
-    }
-}
-
-fn event(user: &str, detail: impl ToString) -> AuditEvent {
-    AuditEvent {
-        time_ms: 1,
-        event: "login".into(),
-        result: "ok".into(),
-        user: user.into(),
-        detail: Some(detail.to_string()),
-        ..AuditEvent::default()
-    }
 }
 
 fn put(store: &dyn TokenStore, user: &str, account: Account) {
@@ -169,6 +88,19 @@ fn expect(store: &dyn TokenStore, user: &str, account: Option<Account>) {
 
 fn change(store: &dyn TokenStore, user: &str, f: impl FnOnce(&mut Account) + Send + 'static) {
     wait(decide(store, user, |work| f(work.account.as_mut().unwrap()))).unwrap();
+}
+
+fn queue(store: &dyn TokenStore, user: &str, message: Outgoing) {
+    wait(decide(store, user, |work| work.outbox.push(message))).unwrap();
+}
+
+fn settle(store: &dyn TokenStore, user: &str, id: &str) {
+    let id = id.to_owned();
+    wait(decide(store, user, |work| work.settled.push(id))).unwrap();
+}
+
+fn queued(store: &dyn TokenStore) -> Vec<(String, Outgoing)> {
+    wait(store.queued()).unwrap()
 }
 
 fn details(store: &dyn TokenStore, query: AuditQuery) -> Vec<String> {
@@ -208,6 +140,20 @@ pub(crate) fn round_trip(new: New<'_>) {
         |account| account.recovery.retain(|digest| digest.0 != [0xff; 32]),
         |account| account.recovery.push(Digest([1; 32])),
         |account| account.recovery.clear(),
+        |account| account.tokens[1].factor = Factor::OutOfBand(Channel::Email),
+        |account| account.challenges[0].tries = 2,
+        |account| account.challenges[0].token = "another".into(),
+        |account| account.challenges[0].service = "sudo".into(),
+        |account| account.challenges[0].digest = Digest([5; 32]),
+        |account| account.challenges[0].sent_ms = 7,
+        |account| account.challenges[0].expires_ms = 8,
+        |account| drop(account.challenges.remove(1)),
+        |account| account.challenges.push(challenge(9)),
+        |account| account.challenges.swap(0, 2),
+        |account| account.contacts.mail = None,
+        |account| account.contacts = contacts(None, Some("a@b")),
+        |account| account.contacts = Contacts::default(),
+        |account| account.challenges.clear(),
         |account| account.tokens.clear(),
     ];
     let mut model = full();
@@ -285,9 +231,12 @@ pub(crate) fn a_panic_leaves_nothing(new: New<'_>) {
     let backend = new();
     let store = backend.open().unwrap();
     put(&*store, "alice", full());
+    queue(&*store, "alice", message("m", "+15550000", 1));
     let broken = wait(decide(&*store, "alice", |work: &mut Work<'_>| {
         work.account.as_mut().unwrap().tokens.clear();
         work.audit.push(event("alice", "never"));
+        work.outbox.push(message("never", "+15550000", 1));
+        work.settled.push("m".into());
         panic!("on purpose");
     }));
     assert!(matches!(broken, Err(StoreError::Unavailable(_))));
@@ -300,6 +249,7 @@ pub(crate) fn a_panic_leaves_nothing(new: New<'_>) {
     let store = backend.open().unwrap();
     expect(&*store, "alice", Some(full()));
     assert!(details(&*store, AuditQuery { limit: 9, ..AuditQuery::default() }).is_empty());
+    assert_eq!(queued(&*store), [("alice".into(), message("m", "+15550000", 1))]);
 }
 
 pub(crate) fn state_survives(new: New<'_>) {

@@ -1,5 +1,6 @@
 //! Any history leaves the accounts that a plain map would have.
 
+use otp_core::out_of_band::Challenge;
 use proptest::prelude::*;
 
 use super::*;
@@ -18,7 +19,89 @@ enum Step {
     Succeed,
     Issue(Vec<u8>),
     Recover(usize),
+    Reach { mobile: Option<u8>, mail: Option<u8> },
+    Send { token: usize, to: u8, late_ms: i64 },
+    Answer(usize),
+    Expire(usize),
+    Settle(usize),
     Nothing,
+}
+
+/// Everything that a store keeps of its users, in plain.
+#[derive(Default)]
+struct Model {
+    accounts: [Option<Account>; USERS.len()],
+    messages: Vec<Sent>,
+    now_ms: i64,
+}
+
+/// A message that the ledger remembers.
+struct Sent {
+    user: usize,
+    id: String,
+    recipient: String,
+    time_ms: i64,
+    waits: bool,
+}
+
+const USERS: [&str; 3] = ["alice", "bob", "alic"];
+
+impl Model {
+    /// What the ledger counts.
+    fn count(&self, since_ms: i64, of: impl Fn(&Sent) -> bool) -> u32 {
+        let counted = |sent: &&Sent| sent.time_ms > since_ms && of(sent);
+        self.messages.iter().filter(counted).count() as u32
+    }
+
+    /// All three counts, for the user and the first recipient.
+    fn counts(&self, user: usize, since_ms: i64) -> [u32; 3] {
+        [
+            self.count(since_ms, |sent| sent.user == user),
+            self.count(since_ms, |sent| sent.recipient == recipient(0)),
+            self.count(since_ms, |_| true),
+        ]
+    }
+
+    /// Does what the step means for one user's messages; what the store is asked to do.
+    fn post(&mut self, number: usize, user: usize, step: &Step) -> (Vec<Outgoing>, Vec<String>) {
+        match step {
+            Step::Send { to, late_ms, .. } => {
+                self.now_ms += late_ms;
+                let time_ms = self.now_ms;
+                let queued = message(&format!("message-{number}"), &recipient(*to), time_ms);
+                self.messages.push(Sent {
+                    user,
+                    id: queued.id.clone(),
+                    recipient: queued.recipient.clone(),
+                    time_ms,
+                    waits: true,
+                });
+                self.messages.retain(|sent| (sent.time_ms - time_ms).abs() <= LEDGER_MS);
+                (vec![queued], Vec::new())
+            }
+            Step::Settle(at) if *at < self.messages.len() => {
+                let sent = &mut self.messages[*at];
+                sent.waits &= sent.user != user;
+                (Vec::new(), vec![sent.id.clone()])
+            }
+            Step::Remove if self.accounts[user].is_some() => {
+                let own = self.messages.iter_mut().filter(|sent| sent.user == user);
+                own.for_each(|sent| sent.waits = false);
+                Default::default()
+            }
+            _ => Default::default(),
+        }
+    }
+
+    fn waiting(&self) -> Vec<(String, Outgoing)> {
+        let waiting = self.messages.iter().filter(|sent| sent.waits);
+        let opened = |sent: &Sent| message(&sent.id, &sent.recipient, sent.time_ms);
+        waiting.map(|sent| (USERS[sent.user].to_owned(), opened(sent))).collect()
+    }
+}
+
+fn recipient(number: u8) -> String {
+    format!("+1555000{number:04}")
 }
 
 impl Step {
@@ -67,6 +150,24 @@ impl Step {
                     token.state = State::Disabled { until_ms, reason: format!("r{number}") };
                 }
             }
+            Self::Reach { mobile, mail } => {
+                let mobile = mobile.map(recipient);
+                let mail = mail.map(|number| format!("user{number}@example.com"));
+                account.contacts = contacts(mobile.as_deref(), mail.as_deref());
+            }
+            Self::Send { token, to, .. } => {
+                if let Some(token) = account.tokens.get(token % count) {
+                    let token = token.id.clone();
+                    account.challenges.push(Challenge { token, ..challenge(to) });
+                }
+            }
+            Self::Answer(at) if at < account.challenges.len() => {
+                let challenge = &mut account.challenges[at];
+                challenge.tries = challenge.tries.saturating_sub(1);
+            }
+            Self::Expire(at) if at < account.challenges.len() => {
+                drop(account.challenges.drain(..=at));
+            }
             _ => {}
         }
     }
@@ -74,6 +175,9 @@ impl Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let time = || proptest::option::of(any::<i64>());
+    let number = || proptest::option::of(0..3_u8);
+    // Mostly little, sometimes back, sometimes most of a day.
+    let late = || prop_oneof![3 => 0..60_000_i64, 1 => -90_000_000..90_000_000_i64];
     prop_oneof![
         4 => Just(Step::Create),
         1 => Just(Step::Remove),
@@ -86,6 +190,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Succeed),
         1 => proptest::collection::vec(any::<u8>(), 0..10).prop_map(Step::Issue),
         2 => (0..10_usize).prop_map(Step::Recover),
+        2 => (number(), number()).prop_map(|(mobile, mail)| Step::Reach { mobile, mail }),
+        4 => (0..4_usize, 0..3_u8, late()).prop_map(|(token, to, late_ms)| {
+            Step::Send { token, to, late_ms }
+        }),
+        2 => (0..3_usize).prop_map(Step::Answer),
+        1 => (0..3_usize).prop_map(Step::Expire),
+        2 => (0..6_usize).prop_map(Step::Settle),
         1 => Just(Step::Nothing),
     ]
 }
@@ -98,30 +209,40 @@ fn history() -> impl Strategy<Value = Vec<Option<(usize, Step)>>> {
 pub(crate) fn equals_a_model(new: New<'_>) {
     let config = ProptestConfig { cases: 32, failure_persistence: None, ..Default::default() };
     proptest!(config, |(history in history())| {
-        const USERS: [&str; 3] = ["alice", "bob", "alic"];
         let backend = new();
         let mut store = backend.open().unwrap();
-        let mut model: [Option<Account>; 3] = Default::default();
+        let mut model = Model::default();
         for (number, entry) in history.iter().enumerate() {
             let Some((user, step)) = entry else {
                 drop(store);
                 store = backend.open().unwrap();
                 continue;
             };
-            step.apply(number, &mut model[*user]);
-            let step = step.clone();
-            wait(decide(&*store, USERS[*user], move |work| {
+            let since_ms = model.now_ms - 3_600_000;
+            let expected = model.counts(*user, since_ms);
+            let (outbox, settled) = model.post(number, *user, step);
+            step.apply(number, &mut model.accounts[*user]);
+            let (step, name) = (step.clone(), USERS[*user]);
+            let counts = wait(decide(&*store, name, move |work| {
                 step.apply(number, &mut work.account);
                 work.audit.push(event("history", number));
+                work.outbox = outbox;
+                work.settled = settled;
+                [Asked::By(name), Asked::For(Channel::Sms, &recipient(0)), Asked::Over(Channel::Sms)]
+                    .map(|asked| work.ledger.count(asked, since_ms).unwrap())
             }))
             .unwrap();
+            prop_assert_eq!(counts, expected);
         }
         let done = history.iter().flatten().count();
         let audit = AuditQuery { limit: 1000, ..AuditQuery::default() };
         prop_assert_eq!(details(&*store, audit).len(), done);
-        let users = model.iter().flatten().count() as u64;
+        let users = model.accounts.iter().flatten().count() as u64;
         prop_assert_eq!(wait(store.status(0)).unwrap().users, users);
-        for (user, account) in USERS.into_iter().zip(model) {
+        prop_assert_eq!(queued(&*store), model.waiting());
+        for (user, account) in USERS.into_iter().zip(model.accounts) {
+            let known = account.as_ref().map(|account| account.contacts.clone());
+            prop_assert_eq!(wait(store.contacts(user)).unwrap(), known.unwrap_or_default());
             expect(&*store, user, account);
         }
     });

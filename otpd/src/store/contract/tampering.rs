@@ -2,6 +2,111 @@
 
 use super::*;
 
+/// What an attacker does to the rows.
+#[derive(Debug)]
+pub(crate) enum Tamper {
+    Failures {
+        user: &'static str,
+        failures: u32,
+    },
+    Unlock {
+        user: &'static str,
+    },
+    Next {
+        token: &'static str,
+        next: u64,
+    },
+    Digits {
+        token: &'static str,
+        digits: u8,
+    },
+    Activate {
+        token: &'static str,
+    },
+    DeleteToken {
+        token: &'static str,
+    },
+    GiveToken {
+        token: &'static str,
+        to: &'static str,
+    },
+    SwapSecrets {
+        one: &'static str,
+        other: &'static str,
+    },
+    DeleteRecovery {
+        user: &'static str,
+    },
+    DeleteAccount {
+        user: &'static str,
+    },
+    RenameAccount {
+        user: &'static str,
+        to: &'static str,
+    },
+    DeleteContacts {
+        user: &'static str,
+    },
+    CopyContacts {
+        from: &'static str,
+        to: &'static str,
+    },
+    DeleteChallenges {
+        user: &'static str,
+    },
+    /// Swaps the first two.
+    SwapChallenges {
+        user: &'static str,
+    },
+    ChallengeTries {
+        user: &'static str,
+        tries: u8,
+    },
+    ChallengeExpires {
+        user: &'static str,
+        expires_ms: i64,
+    },
+    ChallengeDigest {
+        user: &'static str,
+        digest: u8,
+    },
+    ChallengeService {
+        user: &'static str,
+        service: &'static str,
+    },
+    SwapPayloads {
+        one: &'static str,
+        other: &'static str,
+    },
+    DamagePayload {
+        message: &'static str,
+    },
+    GiveMessage {
+        message: &'static str,
+        to: &'static str,
+    },
+    RenameMessage {
+        message: &'static str,
+        to: &'static str,
+    },
+    MessageChannel {
+        message: &'static str,
+        channel: &'static str,
+    },
+    MessageTime {
+        message: &'static str,
+        time_ms: i64,
+    },
+    MessageUntil {
+        message: &'static str,
+        until_ms: i64,
+    },
+    CopyRecipient {
+        from: &'static str,
+        to: &'static str,
+    },
+}
+
 /// Alice's and Bob's accounts, as they are before somebody changes them.
 fn victims() -> [(&'static str, Account); 2] {
     let alice = Account {
@@ -12,9 +117,16 @@ fn victims() -> [(&'static str, Account); 2] {
             Token { state: State::Pending { until_ms: 0 }, ..token("a3") },
         ],
         recovery: vec![Digest([1; 32])],
+        challenges: vec![challenge(1), challenge(2)],
+        contacts: contacts(Some("+491701234581"), None),
         ..Account::default()
     };
-    [("alice", alice), ("bob", Account { tokens: vec![token("b1")], ..Account::default() })]
+    let bob = Account {
+        tokens: vec![token("b1")],
+        contacts: contacts(Some("+15550000"), None),
+        ..Account::default()
+    };
+    [("alice", alice), ("bob", bob)]
 }
 
 fn tampered(new: New<'_>, change: &Tamper) -> Box<dyn Backend> {
@@ -41,6 +153,14 @@ pub(crate) fn tampering_is_refused(new: New<'_>) {
         Tamper::SwapSecrets { one: "a1", other: "b1" },
         Tamper::SwapSecrets { one: "a1", other: "a2" },
         Tamper::DeleteRecovery { user: "alice" },
+        Tamper::DeleteContacts { user: "alice" },
+        Tamper::CopyContacts { from: "bob", to: "alice" },
+        Tamper::DeleteChallenges { user: "alice" },
+        Tamper::SwapChallenges { user: "alice" },
+        Tamper::ChallengeTries { user: "alice", tries: 200 },
+        Tamper::ChallengeExpires { user: "alice", expires_ms: i64::MAX },
+        Tamper::ChallengeDigest { user: "alice", digest: 7 },
+        Tamper::ChallengeService { user: "alice", service: "sudo" },
     ] {
         let backend = tampered(new, &change);
         let store = backend.open().unwrap();
@@ -52,6 +172,7 @@ pub(crate) fn tampering_is_refused(new: New<'_>) {
         };
         refused(wait(decide(&*store, "alice", |_| panic!("ran"))));
         refused(wait(store.enrolment("alice")).map(drop));
+        refused(wait(store.contacts("alice")).map(drop));
         expect(&*store, "untouched", Some(full()));
     }
 }
@@ -66,5 +187,37 @@ pub(crate) fn accounts_that_come_or_go_are_noticed(new: New<'_>) {
             Err(other) => panic!("{change:?}: {other:?}"),
             Ok(_) => panic!("{change:?}: opened"),
         }
+    }
+}
+
+pub(crate) fn tampered_messages_are_not_sent(new: New<'_>) {
+    let (one, other) = (|| message("m1", "+15550001", 1), || message("m2", "+15550002", 2));
+    let by_mail = || Outgoing { channel: Channel::Email, ..message("m3", "a@b", 3) };
+    let cases: [(Tamper, &[&str]); 8] = [
+        (Tamper::SwapPayloads { one: "m1", other: "m2" }, &["m3"]),
+        (Tamper::DamagePayload { message: "m1" }, &["m2", "m3"]),
+        (Tamper::GiveMessage { message: "m1", to: "bob" }, &["m2", "m3"]),
+        (Tamper::RenameMessage { message: "m1", to: "m4" }, &["m2", "m3"]),
+        (Tamper::MessageChannel { message: "m3", channel: "sms" }, &["m1", "m2"]),
+        (Tamper::MessageTime { message: "m1", time_ms: 2 }, &["m2", "m3"]),
+        (Tamper::MessageUntil { message: "m1", until_ms: i64::MAX }, &["m2", "m3"]),
+        (Tamper::CopyRecipient { from: "m2", to: "m1" }, &["m2", "m3"]),
+    ];
+    for (change, intact) in cases {
+        let backend = new();
+        let store = backend.open().unwrap();
+        queue(&*store, "alice", one());
+        queue(&*store, "bob", other());
+        queue(&*store, "alice", by_mail());
+        drop(store);
+        backend.tamper(&change);
+        let ids = || {
+            let store = backend.open().unwrap();
+            queued(&*store).into_iter().map(|(_, message)| message.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(), intact, "{change:?}");
+        // Settled for good: the same once more, which undoes a swap, brings no message back.
+        backend.tamper(&change);
+        assert!(ids().iter().all(|id| intact.contains(&id.as_str())), "{change:?}");
     }
 }

@@ -26,15 +26,32 @@ fn token(id: &str) -> TokenRecord {
     }
 }
 
-fn record() -> AccountRecord {
+fn challenge(byte: u8) -> Challenge {
+    Challenge {
+        token: "a".into(),
+        service: "sshd".into(),
+        digest: Digest([byte; 32]),
+        sent_ms: 1,
+        expires_ms: 2,
+        tries: 3,
+    }
+}
+
+/// As it could be before there were contacts and challenges.
+fn old_record() -> AccountRecord {
     AccountRecord {
-        challenges: Vec::new(),
-        contacts: None,
-        uid: None,
         throttle: Throttle { failures: 1, locked_until_ms: None },
-        last_success_ms: None,
         tokens: vec![token("a"), token("b")],
         recovery: vec![Digest([1; 32]), Digest([2; 32])],
+        ..AccountRecord::default()
+    }
+}
+
+fn record() -> AccountRecord {
+    AccountRecord {
+        challenges: vec![challenge(1), challenge(2)],
+        contacts: Some(vec![1; 60]),
+        ..old_record()
     }
 }
 
@@ -81,6 +98,19 @@ fn the_mac_is_over_everything() {
         &|record| record.recovery.truncate(1),
         &|record| record.recovery.swap(0, 1),
         &|record| record.recovery.push(Digest([3; 32])),
+        &|record| record.contacts = None,
+        &|record| record.contacts = Some(Vec::new()),
+        &|record| record.contacts = Some(vec![1; 59]),
+        &|record| record.challenges.clear(),
+        &|record| record.challenges.truncate(1),
+        &|record| record.challenges.swap(0, 1),
+        &|record| record.challenges.push(challenge(3)),
+        &|record| record.challenges[0].token = "b".into(),
+        &|record| record.challenges[0].service = "sudo".into(),
+        &|record| record.challenges[0].digest = Digest([2; 32]),
+        &|record| record.challenges[0].sent_ms = 0,
+        &|record| record.challenges[0].expires_ms = 3,
+        &|record| record.challenges[0].tries = 4,
     ];
     for (number, change) in changes.iter().enumerate() {
         let mut changed = record();
@@ -88,4 +118,52 @@ fn the_mac_is_over_everything() {
         let verified = vault.verify("alice", &changed, &mac);
         assert!(matches!(verified, Err(StoreError::Integrity(_))), "change {number}");
     }
+}
+
+#[test]
+fn no_field_is_taken_for_another() {
+    let fields = |record: &AccountRecord| record.encode("alice", Canonical::new("")).finish();
+    let contacts = |sealed: &[u8]| AccountRecord { contacts: Some(sealed.into()), ..old_record() };
+    let recovery = |digests: &[u8]| AccountRecord {
+        recovery: digests.iter().map(|byte| Digest([*byte; 32])).collect(),
+        ..record()
+    };
+    let challenges = |bytes: &[u8]| AccountRecord {
+        challenges: bytes.iter().map(|byte| challenge(*byte)).collect(),
+        ..old_record()
+    };
+    let records = [
+        old_record(),
+        record(),
+        recovery(&[]),
+        recovery(&[1]),
+        recovery(&[1, 2, 1]),
+        challenges(&[1]),
+        challenges(&[1, 2]),
+        challenges(&[2, 1]),
+        contacts(&[]),
+        contacts(&[1; 32]),
+        contacts(b"challenge"),
+        AccountRecord { challenges: vec![challenge(1)], ..contacts(&[1; 32]) },
+    ];
+    let different: std::collections::HashSet<_> = records.iter().map(fields).collect();
+    assert_eq!(different.len(), records.len());
+}
+
+/// The fields of version 1, written down once more: what it has authenticated stays valid.
+#[test]
+fn without_contacts_and_challenges_the_mac_is_that_of_version_1() {
+    let vault = Vault::new(&keys(), [7; 16]);
+    let token = |fields: Canonical, id: &str| {
+        let fields = fields.text(id).text("label").text("method").text("totp");
+        let fields = fields.number(30_000).number(0).text("sha1").number(6).number(1);
+        let fields = fields.bytes(&[1; 60]).text("disabled").number(1).text("reason");
+        fields.number(5).number(0).number(1).bytes(&[]).bytes(&[])
+    };
+    let mac = vault.tag("otpd/v1/account", |fields| {
+        let fields = fields.text("alice").bytes(&[]).number(1).bytes(&[]).bytes(&[]).number(2);
+        let fields = token(token(fields, "a"), "b");
+        fields.bytes(&[1; 32]).bytes(&[2; 32])
+    });
+    vault.verify("alice", &old_record(), &mac).unwrap();
 }

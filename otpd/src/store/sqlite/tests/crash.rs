@@ -7,11 +7,12 @@ use std::{
     time::Duration,
 };
 
-use otp_core::account::Account;
+use otp_core::{account::Account, out_of_band::Challenge, recovery::Digest};
 
 use super::*;
 use crate::store::{
-    contract::{token, wait},
+    Asked,
+    contract::{contacts, message, token, wait},
     decide,
 };
 
@@ -26,7 +27,22 @@ fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// One change that touches every table: the count goes to four places.
+fn digest(count: u64) -> [u8; 32] {
+    [count as u8; 32]
+}
+
+fn challenge(count: u64) -> Challenge {
+    Challenge {
+        token: "t".into(),
+        service: "sshd".into(),
+        digest: Digest(digest(count)),
+        sent_ms: count as i64,
+        expires_ms: i64::MAX,
+        tries: 3,
+    }
+}
+
+/// One change that touches every table: the count goes to all of them.
 fn advance(store: &SqliteStore, user: &str, count: u64) {
     let name = user.to_owned();
     wait(decide(store, user, move |work| {
@@ -36,23 +52,38 @@ fn advance(store: &SqliteStore, user: &str, count: u64) {
         account.throttle.failures = count as u32;
         account.last_success_ms = Some(count as i64);
         account.tokens[0].next = count;
+        account.recovery = vec![Digest(digest(count))];
+        account.challenges = vec![challenge(count)];
+        account.contacts = contacts(None, Some(&format!("user{count}@example.com")));
+        work.outbox.push(message(&format!("{name}-{count}"), "+15550000", count as i64));
+        work.settled.push(format!("{name}-{}", count - 1));
         work.audit.push(AuditEvent { user: name, time_ms: count as i64, ..AuditEvent::default() });
     }))
     .unwrap();
 }
 
 fn counts(store: &SqliteStore, user: &str) -> u64 {
-    let count = wait(decide(store, user, |work| {
+    let name = user.to_owned();
+    let count = wait(decide(store, user, move |work| {
         let account = work.account.as_ref()?;
         let next = account.tokens[0].next;
         assert_eq!(u64::from(account.throttle.failures), next);
         assert_eq!(account.last_success_ms, Some(next as i64));
+        assert_eq!(account.recovery, [Digest(digest(next))]);
+        assert_eq!(account.challenges, [challenge(next)]);
+        let address = format!("user{next}@example.com");
+        assert_eq!(account.contacts, contacts(None, Some(&address)));
+        assert_eq!(u64::from(work.ledger.count(Asked::By(&name), 0).unwrap()), next);
         Some(next)
     }));
     let count = count.unwrap().unwrap_or(0);
     let query = AuditQuery { user: Some(user.into()), limit: 1, ..AuditQuery::default() };
     let audit = wait(store.audit(query)).unwrap().first().map_or(0, |(_, event)| event.time_ms);
     assert_eq!(audit, count as i64, "{user}: the audit record is part of the change");
+    let queued = wait(store.queued()).unwrap().into_iter().filter(|(name, _)| name == user);
+    let waiting: Vec<_> = queued.map(|(_, message)| message.id).collect();
+    let expected = (count > 0).then(|| format!("{user}-{count}"));
+    assert_eq!(waiting, Vec::from_iter(expected), "the messages are part of the change");
     count
 }
 

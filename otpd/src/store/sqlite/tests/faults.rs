@@ -6,7 +6,7 @@ use otp_core::account::Account;
 
 use super::*;
 use crate::store::{
-    contract::{token, wait},
+    contract::{message, token, wait},
     decide,
 };
 
@@ -31,6 +31,7 @@ fn a_full_disk_refuses_and_recovers_without_a_restart() {
     let login = || {
         wait(decide(&store, "alice", move |work| {
             work.account.as_mut().unwrap().tokens[0].next += 1;
+            work.outbox.push(message("m", "+15550000", 1));
             work.audit.push(long());
         }))
     };
@@ -44,7 +45,9 @@ fn a_full_disk_refuses_and_recovers_without_a_restart() {
     }
     assert!(wait(store.enrolment("alice")).unwrap().is_some());
     limit(1 << 30);
+    assert!(wait(store.queued()).unwrap().is_empty());
     login().unwrap();
+    assert_eq!(wait(store.queued()).unwrap().len(), 1);
     wait(decide(&store, "alice", |work| {
         assert_eq!(work.account.as_ref().unwrap().tokens[0].next, 1);
     }))

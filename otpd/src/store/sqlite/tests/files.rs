@@ -10,7 +10,8 @@ use otp_core::account::Account;
 
 use super::*;
 use crate::store::{
-    contract::{token, wait},
+    Work,
+    contract::{contacts, message, token, wait},
     decide,
 };
 
@@ -181,21 +182,63 @@ fn what_an_edited_schema_says_is_not_run() {
 fn no_secret_is_in_the_clear() {
     let home = Home::new();
     let secret = token("secret").secret;
-    let found = || {
+    let message = message("m", "+12025550143", 1);
+    assert!(message.payload.ends_with(b"428913"));
+    let hidden: [&[u8]; 7] = [
+        secret.expose(),
+        b"1701234581",
+        b"2025550143",
+        b"alice.smith",
+        b"example.com",
+        b"Your code",
+        b"428913",
+    ];
+    let found = |wanted: &[u8]| {
         fs::read_dir(&home.directory).unwrap().any(|entry| {
             let bytes = fs::read(entry.unwrap().path()).unwrap();
-            bytes.windows(secret.expose().len()).any(|window| window == secret.expose())
+            bytes.windows(wanted.len()).any(|window| window == wanted)
         })
     };
+    let clear = |place: &str| {
+        assert!(found(b"the user"), "the search finds what is there");
+        for wanted in hidden {
+            assert!(!found(wanted), "{place}: {}", String::from_utf8_lossy(wanted));
+        }
+    };
     let store = home.open().unwrap();
-    wait(decide(&store, "alice", |work| {
-        let tokens = vec![token("secret")];
-        work.account = Some(Account { tokens, ..Account::default() });
+    wait(decide(&store, "the user", |work| {
+        work.account = Some(Account {
+            tokens: vec![token("secret")],
+            contacts: contacts(Some("+491701234581"), Some("alice.smith@example.com")),
+            ..Account::default()
+        });
+        work.outbox.push(message);
     }))
     .unwrap();
-    assert!(!found(), "in the log");
+    clear("in the log");
     drop(store);
-    assert!(!found(), "in the file");
-    fs::write(home.directory.path().join("proof"), secret.expose()).unwrap();
-    assert!(found(), "the search finds what is there");
+    clear("in the file");
+    let store = home.open().unwrap();
+    wait(decide(&store, "the user", |work| work.settled.push("m".into()))).unwrap();
+    clear("in the log, settled");
+}
+
+#[test]
+fn what_is_settled_leaves_no_trace() {
+    let home = Home::new();
+    let store = home.open().unwrap();
+    let queue = |work: &mut Work<'_>| work.outbox.push(message("m", "+12025550143", 1));
+    wait(decide(&store, "alice", queue)).unwrap();
+    let sealed = "SELECT payload FROM message";
+    let sealed: Vec<u8> = home.rows().query_row(sealed, [], |row| row.get(0)).unwrap();
+    let found = || {
+        let bytes = fs::read(home.store()).unwrap();
+        bytes.windows(24).any(|window| window == &sealed[..24])
+    };
+    drop(store);
+    assert!(found());
+    let store = home.open().unwrap();
+    wait(decide(&store, "alice", |work| work.settled.push("m".into()))).unwrap();
+    drop(store);
+    assert!(!found());
 }

@@ -3,6 +3,8 @@
 mod crash;
 mod faults;
 mod files;
+mod migration;
+mod tamper;
 mod writer;
 
 use std::{path::PathBuf, sync::Arc};
@@ -70,43 +72,8 @@ impl Backend for Home {
     }
 
     fn tamper(&self, change: &Tamper) {
-        let sql = match change {
-            Tamper::Failures { user, failures } => {
-                format!("UPDATE account SET failures = {failures} WHERE user = '{user}'")
-            }
-            Tamper::Unlock { user } => {
-                format!("UPDATE account SET locked_until_ms = NULL WHERE user = '{user}'")
-            }
-            Tamper::Next { token, next } => {
-                format!("UPDATE token SET next = {next} WHERE id = '{token}'")
-            }
-            Tamper::Digits { token, digits } => {
-                format!("UPDATE token SET digits = {digits} WHERE id = '{token}'")
-            }
-            Tamper::Activate { token } => {
-                format!("UPDATE token SET state = 'active', until_ms = NULL WHERE id = '{token}'")
-            }
-            Tamper::DeleteToken { token } => format!("DELETE FROM token WHERE id = '{token}'"),
-            Tamper::GiveToken { token, to } => {
-                format!("UPDATE token SET user = '{to}' WHERE id = '{token}'")
-            }
-            Tamper::SwapSecrets { one, other } => format!(
-                "UPDATE token SET secret = (SELECT secret FROM token AS t WHERE t.id = \
-                 iif(token.id = '{one}', '{other}', '{one}')) WHERE id IN ('{one}', '{other}')"
-            ),
-            Tamper::DeleteRecovery { user } => {
-                format!("DELETE FROM recovery WHERE user = '{user}'")
-            }
-            Tamper::DeleteAccount { user } => format!(
-                "DELETE FROM recovery WHERE user = '{user}'; DELETE FROM token WHERE user = \
-                 '{user}'; DELETE FROM account WHERE user = '{user}'"
-            ),
-            Tamper::RenameAccount { user, to } => ["recovery", "token", "account"]
-                .map(|table| format!("UPDATE {table} SET user = '{to}' WHERE user = '{user}';"))
-                .concat(),
-        };
         let rows = self.rows();
-        rows.execute_batch(&sql).unwrap();
+        rows.execute_batch(&tamper::sql(change)).unwrap();
         rows.close().unwrap();
     }
 }

@@ -13,7 +13,7 @@ use rusqlite::params_from_iter;
 use super::*;
 use crate::store::{
     Work,
-    contract::{token, wait},
+    contract::{contacts, token, wait},
     decide,
 };
 
@@ -180,7 +180,8 @@ fn a_login_writes_three_rows() {
     wait(decide(&store, "alice", |work| {
         let tokens = vec![token("a"), token("b"), token("c")];
         let recovery = vec![otp_core::recovery::Digest([1; 32]); 10];
-        work.account = Some(Account { tokens, recovery, ..Account::default() });
+        let contacts = contacts(Some("+491701234581"), None);
+        work.account = Some(Account { tokens, recovery, contacts, ..Account::default() });
     }))
     .unwrap();
     let changes = || {
@@ -217,9 +218,16 @@ fn no_statement_of_a_login_scans_a_table() {
         rows::ACCOUNT,
         rows::TOKENS,
         rows::RECOVERY,
+        rows::CHALLENGES,
         rows::UPDATE_ACCOUNT,
         rows::UPDATE_TOKEN,
         rows::PRUNE,
+        messages::BY,
+        messages::FOR,
+        messages::OVER,
+        messages::SETTLE,
+        messages::SETTLE_ALL,
+        messages::PRUNE,
         lists::OWNER,
         &locked,
     ] {
