@@ -2,17 +2,39 @@
 
 use std::sync::Arc;
 
-use crate::Channel;
+use crate::{Channel, exec, gnokii, http, sendmail, smpp, smtp};
 
 /// The settings of any kind of provider.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Provider {}
+pub enum Provider {
+    /// A gateway that is called over HTTP.
+    Http(Box<http::Settings>),
+    /// A gateway that takes e-mail.
+    SmtpGateway(smtp::GatewaySettings),
+    /// E-mail by submission.
+    Smtp(smtp::Settings),
+    /// A session with an SMSC.
+    Smpp(smpp::Settings),
+    /// A telephone or modem that gnokii knows.
+    Gnokii(gnokii::Settings),
+    /// The machine's own mail system.
+    Sendmail(sendmail::Settings),
+    /// A program of the administrator's.
+    Exec(exec::Settings),
+}
 
 impl Provider {
     /// The word for it in the configuration, in the key `type`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        match *self {}
+        match self {
+            Self::Http(_) => "http",
+            Self::SmtpGateway(_) | Self::Smtp(_) => "smtp",
+            Self::Smpp(_) => "smpp",
+            Self::Gnokii(_) => "gnokii",
+            Self::Sendmail(_) => "sendmail",
+            Self::Exec(_) => "exec",
+        }
     }
 
     /// Makes the channel. Nothing is sent and nobody is connected to yet.
@@ -20,6 +42,14 @@ impl Provider {
     /// # Errors
     /// What is wrong with the settings, and what to do.
     pub fn build(&self) -> Result<Arc<dyn Channel>, String> {
-        match *self {}
+        Ok(match self {
+            Self::Http(settings) => Arc::new(http::Http::new((**settings).clone())?),
+            Self::SmtpGateway(settings) => Arc::new(smtp::Gateway::new(settings.clone())?),
+            Self::Smtp(settings) => Arc::new(smtp::Smtp::new(settings.clone())?),
+            Self::Smpp(settings) => Arc::new(smpp::Smpp::new(settings.clone())?),
+            Self::Gnokii(settings) => Arc::new(gnokii::Gnokii::new(settings.clone())?),
+            Self::Sendmail(settings) => Arc::new(sendmail::Sendmail::new(settings)?),
+            Self::Exec(settings) => Arc::new(exec::Exec::new(settings.clone())?),
+        })
     }
 }

@@ -30,6 +30,8 @@ impl ConfigError {
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) text: String,
+    /// Its permissions, the lowest 12 bits of its mode.
+    pub(super) mode: u32,
 }
 
 /// Where in which file a key or value stands.

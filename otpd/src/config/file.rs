@@ -114,7 +114,8 @@ fn read(path: &Path) -> Result<Option<Arc<Source>>, ConfigError> {
         return Err(ConfigError::of_file(path, "is not a regular file".to_owned()));
     }
     vet(path, &metadata)?;
-    text(path, &file).map(|text| Some(Arc::new(Source { path: path.to_owned(), text })))
+    let (text, mode) = (text(path, &file)?, metadata.mode() & 0o7777);
+    Ok(Some(Arc::new(Source { path: path.to_owned(), text, mode })))
 }
 
 fn text(path: &Path, file: &File) -> Result<String, ConfigError> {
@@ -131,7 +132,7 @@ fn text(path: &Path, file: &File) -> Result<String, ConfigError> {
         let text =
             String::from_utf8_lossy(error.as_bytes().get(..at).unwrap_or_default()).into_owned();
         let byte = error.as_bytes().get(at).copied().unwrap_or_default();
-        let source = Arc::new(Source { path: path.to_owned(), text });
+        let source = Arc::new(Source { path: path.to_owned(), text, mode: 0 });
         Place { source, span: at..at }
             .error(format!("byte 0x{byte:02x} is not UTF-8: allowed is text in UTF-8"))
     })

@@ -9,6 +9,7 @@ use otp_core::{
 use super::{
     duration::{DAY, HOUR, MINUTE, SECOND},
     error::{ConfigError, Place},
+    provider::Provided,
     section::{Section, quoted, text},
     settings::{PLAIN_NAME, TITLE, plain_name, title},
 };
@@ -110,6 +111,7 @@ impl Method {
         mut section: Section,
         name: String,
         directories: &[String],
+        provided: &[Provided],
     ) -> Result<Self, ConfigError> {
         let by_name = Self::built_in(&name);
         let kinds = ["totp", "hotp", "sms", "email"];
@@ -123,8 +125,9 @@ impl Method {
             method.title = title;
         }
         method.digits = section.whole("digits", 4..=8, method.digits)?;
-        if let Factor::OutOfBand(_) = method.factor {
-            method.delivery = delivery(&mut section, method.delivery)?;
+        if let Factor::OutOfBand(channel) = method.factor {
+            let names: Vec<_> = names(channel, provided).collect();
+            method.delivery = delivery(&mut section, method.delivery, channel, &names)?;
         } else {
             let algorithms = [
                 ("sha1", Algorithm::Sha1),
@@ -212,20 +215,55 @@ impl Method {
     }
 }
 
-fn delivery(section: &mut Section, default: Delivery) -> Result<Delivery, ConfigError> {
+fn delivery(
+    section: &mut Section,
+    default: Delivery,
+    channel: Channel,
+    names: &[&str],
+) -> Result<Delivery, ConfigError> {
+    let allowed = match names {
+        [] => format!("providers, of which there is no [provider.{}.NAME]", channel.name()),
+        names => quoted(names.iter().copied()),
+    };
+    let known = |value: &_| text(value).filter(|name| names.contains(name)).map(str::to_owned);
     Ok(Delivery {
         validity_ms: section.duration("validity", MINUTE..=HOUR, default.validity_ms)?,
         tries: section.whole("tries", 1..=5, default.tries)?,
-        providers: section
-            .list("providers", 1, format!("names of providers, each {PLAIN_NAME}"), plain_name)?
-            .unwrap_or(default.providers),
+        providers: section.list("providers", 1, allowed, known)?.unwrap_or(default.providers),
     })
+}
+
+/// The names of the providers of a channel.
+fn names(channel: Channel, provided: &[Provided]) -> impl Iterator<Item = &str> {
+    let carry = move |one: &&Provided| one.id.medium == channel;
+    provided.iter().filter(carry).map(|one| one.id.name.as_str())
+}
+
+/// Where there are several providers, somebody has to say which one comes first.
+fn check_order(
+    method: &Method,
+    place: Option<&Place>,
+    provided: &[Provided],
+) -> Result<(), ConfigError> {
+    let Factor::OutOfBand(channel) = method.factor else { return Ok(()) };
+    let mut carriers = provided.iter().filter(|one| one.id.medium == channel);
+    let (Some(_), Some(second)) = (carriers.next(), carriers.next()) else { return Ok(()) };
+    if !method.delivery.providers.is_empty() {
+        return Ok(());
+    }
+    let names = quoted(names(channel, provided));
+    Err(place.unwrap_or(&second.place).error(format!(
+        "method \"{}\" has several providers and no order: add providers = [{names}] to its \
+         [[method]], in the order in which they are to be tried",
+        method.name
+    )))
 }
 
 /// The built-in methods and those of the files; a table with a built-in method's name changes it.
 pub(super) fn read(
     sections: Vec<(Place, Section)>,
     directories: &[String],
+    provided: &[Provided],
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Method>, ConfigError> {
     let mut methods: Vec<_> = ["totp", "hotp", "sms", "email"].map(Method::built_in).into();
@@ -234,7 +272,8 @@ pub(super) fn read(
     let free = |value: &_| plain_name(value).filter(|name| !RESERVED.contains(&name.as_str()));
     for (place, mut section) in sections {
         let name = section.name(&place, &allowed, free, &mut seen)?;
-        let method = Method::read(section, name, directories)?;
+        let method = Method::read(section, name, directories, provided)?;
+        check_order(&method, Some(&place), provided)?;
         warnings.extend(
             method.lint().iter().map(|what| format!("{place}: method \"{}\" {what}", method.name)),
         );
@@ -243,5 +282,6 @@ pub(super) fn read(
             None => methods.push(method),
         }
     }
+    methods.iter().try_for_each(|method| check_order(method, None, provided))?;
     Ok(methods)
 }

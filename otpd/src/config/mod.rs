@@ -9,6 +9,8 @@ mod error;
 mod file;
 mod method;
 mod policy;
+mod provider;
+mod secret;
 mod section;
 mod settings;
 mod show;
@@ -25,6 +27,7 @@ pub use error::ConfigError;
 pub use method::{Delivery, Method};
 pub use template::Template;
 
+use provider::Surroundings;
 use section::Section;
 use tree::Table;
 
@@ -59,6 +62,8 @@ pub struct Config {
     /// `[[policy]]` in order: the first that matches decides, and after all of them
     /// [`Rule::last`].
     pub rules: Vec<Rule>,
+    /// The tables of the providers, defaults included, without secrets.
+    shown_providers: String,
 }
 
 /// Where otpd is reached.
@@ -134,14 +139,14 @@ impl Config {
     /// # Errors
     /// The first fault that is found. Nothing is read in part: on an error there is no
     /// configuration, and a daemon that has one keeps it.
-    pub fn load(main: &Path, _credentials: Option<&Path>) -> Result<Loaded, ConfigError> {
+    pub fn load(main: &Path, credentials: Option<&Path>) -> Result<Loaded, ConfigError> {
         let sources = file::read_all(main, main == Path::new(DEFAULT_FILE))?;
         let mut tree = Table::new();
         for source in &sources {
             tree::merge(&mut tree, tree::parse(source)?)?;
         }
         let mut warnings = Vec::new();
-        let config = Self::read(Section::root(tree), &mut warnings)?;
+        let config = Self::read(Section::root(tree), credentials, &mut warnings)?;
         let files = sources.iter().map(|source| source.path.clone()).collect();
         Ok(Loaded { config, files, warnings })
     }
@@ -189,7 +194,11 @@ impl Config {
         .collect()
     }
 
-    fn read(mut root: Section, warnings: &mut Vec<String>) -> Result<Self, ConfigError> {
+    fn read(
+        mut root: Section,
+        credentials: Option<&Path>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, ConfigError> {
         let user = settings::daemon(root.table("daemon")?)?;
         let bus = settings::bus(root.table("bus")?)?;
         let (store, key_file) = settings::storage(root.table("store")?, root.table("keys")?)?;
@@ -197,11 +206,15 @@ impl Config {
         let enrolment = settings::enrolment(root.table("enrolment")?)?;
         let limits = settings::limits(root.table("limits")?)?;
         let directories = settings::directories(root.table("directory")?)?;
-        let template = Template::read(root.table("template")?)?;
-        let methods = method::read(root.tables("method")?, &directories, warnings)?;
+        let surroundings = Surroundings::new(credentials, &user, &store);
+        let provided = provider::read(root.table("provider")?, &surroundings)?;
+        let template = Template::read(root.table("template")?, warnings)?;
+        let methods = method::read(root.tables("method")?, &directories, &provided, warnings)?;
         let budget = Budget::read(root.table("budget")?, &methods)?;
-        let rules = policy::read(root.tables("policy")?, &methods, warnings)?;
+        let rules = policy::read(root.tables("policy")?, &methods, &provided, warnings)?;
         root.end()?;
+        let shown_providers = provided.iter().map(|one| format!("\n{}", one.shown)).collect();
+        let providers = provided.into_iter().map(|one| (one.id, one.provider)).collect();
         Ok(Self {
             user,
             bus,
@@ -211,10 +224,11 @@ impl Config {
             enrolment,
             budget,
             template,
-            providers: Vec::new(),
+            providers,
             limits,
             methods,
             rules,
+            shown_providers,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt::Display, ops::RangeInclusive};
 use super::{
     duration,
     error::{ConfigError, Place},
-    tree::{Node, Table, Value},
+    tree::{Entry, Node, Table, Value},
 };
 
 type Result<T> = std::result::Result<T, ConfigError>;
@@ -16,24 +16,39 @@ pub(super) struct Section {
     path: String,
     entries: Table,
     known: Vec<&'static str>,
+    /// What was read, defaults included, as lines of TOML without a secret.
+    shown: Vec<String>,
 }
 
 impl Section {
     /// The files as a whole.
     pub(super) fn root(entries: Table) -> Self {
-        Self { path: String::new(), entries, known: Vec::new() }
+        Self::at(String::new(), entries)
     }
 
-    fn take(&mut self, key: &'static str) -> Option<Node> {
+    fn at(path: String, entries: Table) -> Self {
+        Self { path, entries, known: Vec::new(), shown: Vec::new() }
+    }
+
+    /// The table's dotted name with a dot at its end.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Notes what a key counts as.
+    pub(super) fn show(&mut self, key: &str, value: impl Display) {
+        self.shown.push(format!("{key} = {value}"));
+    }
+
+    /// The value of a key that is read elsewhere.
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Node> {
         self.known.push(key);
         self.entries.remove(key).map(|entry| entry.node)
     }
 
     fn below(&self, key: &str, node: Node) -> Result<Self> {
         match node.value {
-            Value::Table(entries) => {
-                Ok(Self { path: format!("{}{key}.", self.path), entries, known: Vec::new() })
-            }
+            Value::Table(entries) => Ok(Self::at(format!("{}{key}.", self.path), entries)),
             _ => Err(self.refusal(key, &node, &"a table")),
         }
     }
@@ -55,11 +70,7 @@ impl Section {
     pub(super) fn table(&mut self, key: &'static str) -> Result<Self> {
         match self.take(key) {
             Some(node) => self.below(key, node),
-            None => Ok(Self {
-                path: format!("{}{key}.", self.path),
-                entries: Table::new(),
-                known: Vec::new(),
-            }),
+            None => Ok(Self::at(format!("{}{key}.", self.path), Table::new())),
         }
     }
 
@@ -93,14 +104,14 @@ impl Section {
         Ok(name)
     }
 
-    /// The tables below this one, by name.
-    pub(super) fn children(self) -> Result<Vec<(String, Self)>> {
+    /// The tables below this one, by name, with the place of each.
+    pub(super) fn children(self) -> Result<Vec<(String, Place, Self)>> {
         let Self { path, entries, .. } = self;
-        let parent = Self { path, entries: Table::new(), known: Vec::new() };
-        entries
-            .into_iter()
-            .map(|(name, entry)| parent.below(&name, entry.node).map(|child| (name, child)))
-            .collect()
+        let parent = Self::at(path, Table::new());
+        let child = |(name, entry): (String, Entry)| {
+            parent.below(&name, entry.node).map(|child| (name, entry.key, child))
+        };
+        entries.into_iter().map(child).collect()
     }
 
     /// Any value: `parse` answers `None` to what `allowed` does not describe.
@@ -112,7 +123,10 @@ impl Section {
     ) -> Result<Option<(T, Place)>> {
         let Some(node) = self.take(key) else { return Ok(None) };
         match parse(&node.value) {
-            Some(value) => Ok(Some((value, node.place))),
+            Some(value) => {
+                self.show(key, node.toml());
+                Ok(Some((value, node.place)))
+            }
             None => Err(self.refusal(key, &node, &allowed)),
         }
     }
@@ -122,7 +136,7 @@ impl Section {
         &mut self,
         key: &'static str,
         parse: impl FnOnce(&str) -> std::result::Result<T, String>,
-    ) -> Result<Option<T>> {
+    ) -> Result<Option<(T, Place)>> {
         let Some(node) = self.take(key) else { return Ok(None) };
         let Some(given) = text(&node.value) else {
             return Err(self.refusal(key, &node, &"a text"));
@@ -131,7 +145,9 @@ impl Section {
             let (path, value) = (&self.path, node.excerpt());
             node.place.error(format!("{path}{key} = {value}: {why}"))
         };
-        parse(given).map(Some).map_err(wrong)
+        let value = parse(given).map_err(wrong)?;
+        self.show(key, node.toml());
+        Ok(Some((value, node.place)))
     }
 
     /// A list; an item that is not allowed is named by its own place. An empty list is refused
@@ -146,24 +162,39 @@ impl Section {
         let Some(node) = self.take(key) else { return Ok(None) };
         let allowed =
             format!("a list of {}{allowed}", if least > 0 { "at least one of " } else { "" });
-        match node.value {
+        match &node.value {
             Value::List(items) if items.len() >= least => {
                 let item = |item: &Node| {
                     parse(&item.value).ok_or_else(|| self.refusal(key, item, &allowed))
                 };
-                items.iter().map(item).collect::<Result<_>>().map(Some)
+                let list = items.iter().map(item).collect::<Result<_>>()?;
+                self.show(key, node.toml());
+                Ok(Some(list))
             }
             _ => Err(self.refusal(key, &node, &allowed)),
         }
     }
 
-    /// A whole number.
+    /// A whole number with its default.
     pub(super) fn whole<T>(
         &mut self,
         key: &'static str,
         range: RangeInclusive<T>,
         default: T,
     ) -> Result<T>
+    where
+        T: Copy + Display + PartialOrd + TryFrom<i64>,
+    {
+        let given = self.number(key, range)?;
+        Ok(given.unwrap_or_else(|| self.by_default(key, default, default)))
+    }
+
+    /// A whole number.
+    pub(super) fn number<T>(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<T>,
+    ) -> Result<Option<T>>
     where
         T: Copy + Display + PartialOrd + TryFrom<i64>,
     {
@@ -174,7 +205,7 @@ impl Section {
             }
             _ => None,
         };
-        Ok(self.value(key, allowed, number)?.map_or(default, |(number, _)| number))
+        Ok(self.value(key, allowed, number)?.map(|(number, _)| number))
     }
 
     /// A length of time in milliseconds.
@@ -190,11 +221,13 @@ impl Section {
         let allowed = self.bounds(key, range_text);
         let time =
             |value: &Value| duration::parse(text(value)?).filter(|time| range.contains(time));
-        Ok(self.value(key, allowed, time)?.map_or(default, |(time, _)| time))
+        let given = self.value(key, allowed, time)?.map(|(time, _)| time);
+        let spelled = || format!("\"{}\"", duration::spell(default));
+        Ok(given.unwrap_or_else(|| self.by_default(key, default, spelled())))
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Copy>(
+    pub(super) fn choice<T: Copy + PartialEq>(
         &mut self,
         key: &'static str,
         words: &[(&str, T)],
@@ -205,20 +238,29 @@ impl Section {
             let given = text(value)?;
             words.iter().find(|(word, _)| *word == given).map(|(_, choice)| *choice)
         };
-        Ok(self.value(key, allowed, pick)?.map_or(default, |(choice, _)| choice))
+        let given = self.value(key, allowed, pick)?.map(|(choice, _)| choice);
+        let word =
+            || words.iter().find(|(_, choice)| *choice == default).map_or("", |(word, _)| *word);
+        Ok(given.unwrap_or_else(|| self.by_default(key, default, quoted([word()].into_iter()))))
     }
 
     /// true or false.
     pub(super) fn flag(&mut self, key: &'static str, default: bool) -> Result<bool> {
         let flag = |value: &Value| if let Value::Flag(flag) = value { Some(*flag) } else { None };
-        Ok(self.value(key, "true and false", flag)?.map_or(default, |(flag, _)| flag))
+        let given = self.value(key, "true and false", flag)?.map(|(flag, _)| flag);
+        Ok(given.unwrap_or_else(|| self.by_default(key, default, default)))
     }
 
-    /// No key may be left that nothing has asked for.
-    pub(super) fn end(self) -> Result<()> {
+    fn by_default<T>(&mut self, key: &str, default: T, shown: impl Display) -> T {
+        self.show(key, shown);
+        default
+    }
+
+    /// No key may be left that nothing has asked for. Tells what was read, as lines of TOML.
+    pub(super) fn end(self) -> Result<Vec<String>> {
         let Some((name, entry)) = self.entries.iter().min_by_key(|(_, entry)| entry.key.span.start)
         else {
-            return Ok(());
+            return Ok(self.shown);
         };
         let known = self.known.join(", ");
         Err(entry

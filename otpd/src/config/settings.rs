@@ -81,15 +81,19 @@ fn split(given: Option<(PathBuf, Place)>, default: &str) -> (PathBuf, Option<Pla
     given.map_or_else(|| (default.into(), None), |(path, place)| (path, Some(place)))
 }
 
+/// What [`absolute`] takes.
+pub(super) const ABSOLUTE: &str = "an absolute path of a file, without \"..\"";
+
+pub(super) fn absolute(value: &Value) -> Option<PathBuf> {
+    let path = Path::new(text(value)?);
+    let plain = path.is_absolute()
+        && path.file_name().is_some()
+        && !text(value)?.contains(char::is_control);
+    (plain && !path.components().any(|part| part == Component::ParentDir)).then(|| path.to_owned())
+}
+
 fn path(section: &mut Section, key: &'static str) -> Result<Option<(PathBuf, Place)>> {
-    section.value(key, "an absolute path of a file, without \"..\"", |value| {
-        let path = Path::new(text(value)?);
-        let plain = path.is_absolute()
-            && path.file_name().is_some()
-            && !text(value)?.contains(char::is_control);
-        (plain && !path.components().any(|part| part == Component::ParentDir))
-            .then(|| path.to_owned())
-    })
+    section.value(key, ABSOLUTE, absolute)
 }
 
 /// A preset changes what is default and what is allowed: PCI DSS 4.0.1 section 8.3.4 wants a lock
@@ -133,7 +137,7 @@ pub(super) fn limits(mut section: Section) -> Result<Limits> {
 /// The names of the directories; "local", the system's own accounts, is always there.
 pub(super) fn directories(section: Section) -> Result<Vec<String>> {
     let mut names = vec!["local".to_owned()];
-    for (name, mut directory) in section.children()? {
+    for (name, _, mut directory) in section.children()? {
         directory.choice("type", &[("passwd", ())], ())?;
         directory.end()?;
         if !names.contains(&name) {

@@ -44,6 +44,7 @@ impl Display for Config {
         writeln!(f, "\n[template]\nsms = {}", Text(template.sms.as_str()))?;
         writeln!(f, "subject = {}", Text(template.subject.as_str()))?;
         writeln!(f, "body = {}", Text(template.body.as_str()))?;
+        f.write_str(&self.shown_providers)?;
         self.methods.iter().try_for_each(|method| write_method(f, method))?;
         self.rules.iter().try_for_each(|rule| write_rule(f, rule))
     }
@@ -109,7 +110,7 @@ fn write_rule(f: &mut Formatter<'_>, rule: &Rule) -> fmt::Result {
 }
 
 /// A TOML basic string.
-struct Text<'a>(&'a str);
+pub(super) struct Text<'a>(pub(super) &'a str);
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

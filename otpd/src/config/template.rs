@@ -1,7 +1,9 @@
 //! `[template]`: what messages say.
 
+use otp_delivery::smpp::{Alphabet, parts};
+
 use super::{error::ConfigError, section::Section};
-use crate::template::{CODE, Template as Text};
+use crate::template::{CODE, Template as Text, Values};
 
 /// What messages say. `{otp}`, `{user}`, `{service}`, `{host}`, `{source}` and `{minutes}` stand
 /// for their values.
@@ -30,21 +32,40 @@ impl Default for Template {
 }
 
 impl Template {
-    pub(super) fn read(mut section: Section) -> Result<Self, ConfigError> {
+    pub(super) fn read(
+        mut section: Section,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, ConfigError> {
         let default = Self::default();
-        let template = Self {
-            sms: section
-                .parsed("sms", |text| line(text).and_then(with_code))?
-                .unwrap_or(default.sms),
-            subject: section.parsed("subject", line)?.unwrap_or(default.subject),
-            body: section
-                .parsed("body", |text| Text::parse(text).and_then(with_code))?
-                .unwrap_or(default.body),
-        };
+        let sms = section.parsed("sms", |text| line(text).and_then(with_code))?;
+        if let Some((template, place)) = &sms
+            && parts(&template.render(&TYPICAL), Alphabet::Gsm7) > 1
+        {
+            warnings.push(format!(
+                "{place}: template.sms does not fit into one SMS where its values are long: it has \
+                 room for 160 characters, or for 70 where one of them is not of GSM 03.38"
+            ));
+        }
+        let subject = section.parsed("subject", line)?;
+        let body = section.parsed("body", |text| Text::parse(text).and_then(with_code))?;
         section.end()?;
-        Ok(template)
+        Ok(Self {
+            sms: sms.map_or(default.sms, |(sms, _)| sms),
+            subject: subject.map_or(default.subject, |(subject, _)| subject),
+            body: body.map_or(default.body, |(body, _)| body),
+        })
     }
 }
+
+/// The longest values that are usual; this host's name is not known here.
+const TYPICAL: Values<'_> = Values {
+    otp: "00000000",
+    user: "xxxxxxxxxxxxxxxx",
+    service: "xxxxxxxx",
+    host: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    source: "2001:0db8:ffff:ffff:ffff:ffff:ffff:ffff",
+    minutes: 60,
+};
 
 fn line(text: &str) -> Result<Text, String> {
     if text.contains('\n') {

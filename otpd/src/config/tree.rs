@@ -7,7 +7,10 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-use super::error::{ConfigError, Place, Source};
+use super::{
+    error::{ConfigError, Place, Source},
+    show::Text,
+};
 
 /// Keys and what they are set to.
 pub(super) type Table = BTreeMap<String, Entry>;
@@ -33,6 +36,27 @@ impl Node {
             // Its keys may stand anywhere; its own place is its name.
             Value::Table(_) => "{…}".to_owned(),
             _ => self.place.excerpt(),
+        }
+    }
+
+    /// The value as TOML on one line.
+    pub(super) fn toml(&self) -> String {
+        match &self.value {
+            Value::Text(text) => Text(text).to_string(),
+            Value::Whole(number) => number.to_string(),
+            Value::Flag(flag) => flag.to_string(),
+            Value::List(items) => {
+                let items: Vec<_> = items.iter().map(Self::toml).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Value::Table(entries) => {
+                let entry = |(key, entry): (&String, &Entry)| {
+                    format!("{} = {}", Text(key), entry.node.toml())
+                };
+                let entries: Vec<_> = entries.iter().map(entry).collect();
+                format!("{{ {} }}", entries.join(", "))
+            }
+            Value::Other => self.place.excerpt(),
         }
     }
 }

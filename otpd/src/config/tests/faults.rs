@@ -28,15 +28,15 @@ fn messages() {
         ),
         (
             "[lockuot]\nafter = 5",
-            "1:2: lockuot is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, template, method, budget, policy",
+            "1:2: lockuot is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, provider, template, method, budget, policy",
         ),
         (
             "after = 5",
-            "1:1: after is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, template, method, budget, policy",
+            "1:1: after is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, provider, template, method, budget, policy",
         ),
         (
-            "[provider.sms.main]",
-            "1:2: provider is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, template, method, budget, policy",
+            "[provider.fax.main]",
+            "1:11: provider.fax is not a known key: allowed here are sms, email",
         ),
         ("lockout = 5", "1:11: lockout = 5: allowed are a table"),
         ("[lockout]\nafter.x = 5", "2:1: lockout.after = {…}: allowed are 1 to 100"),
