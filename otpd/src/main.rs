@@ -153,7 +153,7 @@ async fn run(
     dispatcher.configure(loaded.config.providers.clone())?;
     let ports = Ports {
         store: Arc::<SqliteStore>::clone(&store),
-        directory: Arc::new(Passwd),
+        directory: Arc::new(Passwd::new(loaded.config.gecos.clone())),
         clock: Arc::new(SystemClock),
         dispatcher: Arc::clone(&dispatcher),
         recovery_key: Zeroizing::new(*keys.recovery()),

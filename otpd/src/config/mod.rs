@@ -31,6 +31,8 @@ use provider::Surroundings;
 use section::Section;
 use tree::Table;
 
+use crate::directory::passwd::Gecos;
+
 /// Where the configuration is where nothing else is said. Only this file may be missing.
 pub const DEFAULT_FILE: &str = "/etc/otpd/otpd.toml";
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub lockout: Lockout,
     /// `[enrolment]`: what a new token is given.
     pub enrolment: Enrolment,
+    /// `[directory.local]`: where the system's own accounts have their contacts.
+    pub gecos: Gecos,
     /// `[budget]`: how many codes are delivered.
     pub budget: Budget,
     /// `[template]`: what messages say.
@@ -187,6 +191,7 @@ impl Config {
             ("bus.login_socket", self.bus.login_socket != running.bus.login_socket),
             ("store", self.store != running.store),
             ("keys.file", self.key_file != running.key_file),
+            ("directory.local", self.gecos != running.gecos),
             ("limits.connections", self.limits.connections != running.limits.connections),
         ]
         .into_iter()
@@ -205,7 +210,7 @@ impl Config {
         let lockout = settings::lockout(root.table("lockout")?)?;
         let enrolment = settings::enrolment(root.table("enrolment")?)?;
         let limits = settings::limits(root.table("limits")?)?;
-        let directories = settings::directories(root.table("directory")?)?;
+        let (directories, gecos) = settings::directories(root.table("directory")?)?;
         let surroundings = Surroundings::new(credentials, &user, &store);
         let provided = provider::read(root.table("provider")?, &surroundings)?;
         let template = Template::read(root.table("template")?, warnings)?;
@@ -222,6 +227,7 @@ impl Config {
             key_file,
             lockout,
             enrolment,
+            gecos,
             budget,
             template,
             providers,

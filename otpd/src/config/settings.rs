@@ -12,9 +12,10 @@ use super::{
     Bus, Caller, Enrolment, Limits, Store,
     duration::{DAY, HOUR, MINUTE, SECOND},
     error::{ConfigError, Place},
-    section::{Section, text},
+    section::{Section, quoted, text},
     tree::Value,
 };
+use crate::directory::passwd::{Field, Gecos};
 
 type Result<T> = std::result::Result<T, ConfigError>;
 
@@ -134,17 +135,40 @@ pub(super) fn limits(mut section: Section) -> Result<Limits> {
     Ok(limits)
 }
 
-/// The names of the directories; "local", the system's own accounts, is always there.
-pub(super) fn directories(section: Section) -> Result<Vec<String>> {
+/// The names of the directories, and where the system's own accounts, which are always there as
+/// "local", have their contacts.
+pub(super) fn directories(section: Section) -> Result<(Vec<String>, Gecos)> {
     let mut names = vec!["local".to_owned()];
+    let mut gecos = Gecos::default();
     for (name, _, mut directory) in section.children()? {
         directory.choice("type", &[("passwd", ())], ())?;
+        if name == "local" {
+            let (mobile, mail) = (field(&mut directory, "mobile")?, field(&mut directory, "mail")?);
+            let allowed = "a country's code in 1 to 3 digits like \"49\"";
+            let country = directory.value("country", allowed, |value| {
+                let digits = text(value)?;
+                let fits = (1..=3).contains(&digits.len())
+                    && digits.bytes().all(|c| c.is_ascii_digit())
+                    && !digits.starts_with('0');
+                fits.then(|| digits.to_owned())
+            })?;
+            gecos = Gecos { mobile, mail, country: country.map(|(country, _)| country) };
+        }
         directory.end()?;
         if !names.contains(&name) {
             names.push(name);
         }
     }
-    Ok(names)
+    Ok((names, gecos))
+}
+
+fn field(section: &mut Section, key: &'static str) -> Result<Option<Field>> {
+    let named = quoted(Field::ALL.iter().map(|(name, _)| *name));
+    let field = section.value(key, named, |value| {
+        let given = text(value)?;
+        Field::ALL.iter().find(|(name, _)| *name == given).map(|(_, field)| *field)
+    })?;
+    Ok(field.map(|(field, _)| field))
 }
 
 /// What [`plain_name`] takes.

@@ -33,6 +33,16 @@ impl Display for Config {
         writeln!(f, "calls_per_user = {}", limits.calls_per_user)?;
         writeln!(f, "prompt_lifetime = \"{}ms\"", limits.prompt_lifetime_ms)?;
         writeln!(f, "connections = {}", limits.connections)?;
+        let gecos = &self.gecos;
+        writeln!(f, "\n[directory.local]\ntype = \"passwd\"")?;
+        for (key, field) in [("mobile", gecos.mobile), ("mail", gecos.mail)] {
+            if let Some(field) = field {
+                writeln!(f, "{key} = \"{}\"", field.name())?;
+            }
+        }
+        if let Some(country) = &gecos.country {
+            writeln!(f, "country = {}", Text(country))?;
+        }
         let budget = &self.budget;
         writeln!(f, "\n[budget]\nresend = \"{}ms\"", budget.resend_ms)?;
         writeln!(f, "per_user = {}\nper_recipient = {}", budget.per_user, budget.per_recipient)?;
@@ -202,6 +212,10 @@ mod tests {
             calls_per_user = 2
             prompt_lifetime = "1m"
             connections = 77
+            [directory.local]
+            mobile = "work-phone"
+            mail = "other"
+            country = "49"
             [budget]
             resend = "45s"
             per_user = 3
