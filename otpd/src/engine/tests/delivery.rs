@@ -159,8 +159,9 @@ impl Office {
     }
 }
 
-const PROVIDERS: &str = "[[method]]\nname = \"sms\"\nproviders = [\"main\"]\n\
-    [[method]]\nname = \"email\"\nproviders = [\"main\"]\n";
+/// Two providers, in whose places the tests' own are put.
+const PROVIDERS: &str = "[provider.sms.main]\ntype = \"exec\"\npath = \"/bin/true\"\n\
+    [provider.email.main]\ntype = \"exec\"\npath = \"/bin/true\"\n";
 const MOBILE: Option<&str> = Some("+491701234581");
 const MAIL: Option<&str> = Some("alice@example.com");
 const SENT: &str = "Code sent to +49*****81 (or: resend): ";
