@@ -1,6 +1,6 @@
 //! The port that every provider implements.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::Message;
 
@@ -42,6 +42,11 @@ pub enum Failure {
 pub trait Channel: Send + Sync {
     /// Sends one message to its recipient.
     fn send<'a>(&'a self, message: &'a Message) -> Pending<'a, Answer>;
+
+    /// The longest time that one message may take; it is given up after that.
+    fn limit(&self) -> Duration {
+        Duration::from_secs(10)
+    }
 
     /// How many messages it takes at the same time; what comes on top of that waits.
     fn width(&self) -> usize {

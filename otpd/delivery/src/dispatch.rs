@@ -19,8 +19,8 @@ use crate::{
     redact,
 };
 
-/// How long one try may take. Channels keep shorter limits themselves and then say more.
-const TRY: Duration = Duration::from_secs(10);
+/// How long a test waits for a place.
+const TEST: Duration = Duration::from_secs(10);
 /// Longest time limit of a message; no code lives longer.
 const LONGEST_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest text about a failure, in bytes.
@@ -154,14 +154,16 @@ impl Dispatcher {
         report
     }
 
-    /// Sends over exactly this provider, whatever its breaker says; ends within 20 s.
+    /// Sends over exactly this provider, whatever its breaker says; waits up to
+    /// 10 s for a place.
     pub async fn test(&self, id: &ProviderId, message: &Message) -> Report {
         let mut report = Report::new();
         match self.slot(id) {
             None => report.failed(id, unconfigured()),
             Some(slot) => {
-                let answer = slot.give(message, true, TRY, Instant::now() + TRY + TRY).await;
-                report.ends_with(id, answer.unwrap_or_else(|| Err(busy(TRY))));
+                let deadline = Instant::now() + LONGEST_LIMIT;
+                let answer = slot.give(message, true, TEST, deadline).await;
+                report.ends_with(id, answer.unwrap_or_else(|| Err(busy(TEST))));
             }
         }
         report
@@ -216,14 +218,16 @@ impl Slot {
             return Some(Err(busy(share)));
         };
         let pass = pass?;
-        let cut_off = deadline.min(Instant::now() + TRY);
+        // Channels keep shorter limits themselves, and then say more.
+        let limit = self.channel.limit();
+        let cut_off = deadline.min(Instant::now() + limit);
         let answer = match timeout_at(cut_off, self.channel.send(message)).await {
             Ok(answer) => without_secrets(answer, message),
             // Too little time says nothing about the provider.
             Err(_) if cut_off == deadline => {
                 return Some(Err(Failure::Unknown("no answer before the time was up".to_owned())));
             }
-            Err(_) => Err(Failure::Unknown(format!("no answer within {TRY:?}"))),
+            Err(_) => Err(Failure::Unknown(format!("no answer within {limit:?}"))),
         };
         match &answer {
             Ok(_) => pass.succeeded(),

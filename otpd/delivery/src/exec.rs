@@ -83,6 +83,10 @@ impl Channel for Exec {
     fn send<'a>(&'a self, message: &'a Message) -> Pending<'a, Answer> {
         Box::pin(self.hand_over(message))
     }
+
+    fn limit(&self) -> Duration {
+        self.0.timeout + program::GRACE
+    }
 }
 
 #[cfg(test)]

@@ -125,6 +125,10 @@ impl Channel for Gnokii {
     fn width(&self) -> usize {
         1
     }
+
+    fn limit(&self) -> Duration {
+        self.settings.timeout + program::GRACE
+    }
 }
 
 /// Status 0 is success; gnokii tells no id.

@@ -13,6 +13,7 @@ mod hidden;
 pub mod http;
 mod mail;
 mod message;
+pub mod modemmanager;
 pub mod program;
 mod provider;
 pub mod sendmail;

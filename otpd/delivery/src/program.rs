@@ -26,6 +26,8 @@ use crate::Failure;
 
 /// How much of each output is kept; what comes on top of it is read and dropped.
 pub const OUTPUT: usize = 16 * 1024;
+/// What starting, killing and reading may take on top of a program's time limit.
+pub const GRACE: Duration = Duration::from_secs(1);
 /// How long after the program's end its output is waited for, where a process that it left behind
 /// still holds the other end.
 const REST: Duration = Duration::from_millis(250);

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::{Channel, exec, gnokii, http, sendmail, smpp, smtp};
+use crate::{Channel, exec, gnokii, http, modemmanager, sendmail, smpp, smtp};
 
 /// The settings of any kind of provider.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Provider {
     /// A gateway that is called over HTTP.
     Http(Box<http::Settings>),
@@ -17,6 +17,8 @@ pub enum Provider {
     Smpp(smpp::Settings),
     /// A telephone or modem that gnokii knows.
     Gnokii(gnokii::Settings),
+    /// A modem that ModemManager runs.
+    ModemManager(modemmanager::Settings),
     /// The machine's own mail system.
     Sendmail(sendmail::Settings),
     /// A program of the administrator's.
@@ -32,6 +34,7 @@ impl Provider {
             Self::SmtpGateway(_) | Self::Smtp(_) => "smtp",
             Self::Smpp(_) => "smpp",
             Self::Gnokii(_) => "gnokii",
+            Self::ModemManager(_) => "modemmanager",
             Self::Sendmail(_) => "sendmail",
             Self::Exec(_) => "exec",
         }
@@ -48,6 +51,9 @@ impl Provider {
             Self::Smtp(settings) => Arc::new(smtp::Smtp::new(settings.clone())?),
             Self::Smpp(settings) => Arc::new(smpp::Smpp::new(settings.clone())?),
             Self::Gnokii(settings) => Arc::new(gnokii::Gnokii::new(settings.clone())?),
+            Self::ModemManager(settings) => {
+                Arc::new(modemmanager::ModemManager::new(settings.clone())?)
+            }
             Self::Sendmail(settings) => Arc::new(sendmail::Sendmail::new(settings)?),
             Self::Exec(settings) => Arc::new(exec::Exec::new(settings.clone())?),
         })

@@ -90,6 +90,10 @@ impl Channel for Sendmail {
     fn send<'a>(&'a self, message: &'a Message) -> Pending<'a, Answer> {
         Box::pin(self.hand_over(message))
     }
+
+    fn limit(&self) -> Duration {
+        self.timeout + program::GRACE
+    }
 }
 
 /// Lines that end in LF alone: what is given to programs of a Unix system.
