@@ -53,7 +53,9 @@ impl Smpp {
     /// What is wrong with which setting, and what it takes; never the password.
     pub fn new(settings: Settings) -> Result<Self, String> {
         let smsc = Arc::new(Smsc::new(settings)?);
-        Ok(Self { smsc, session: OnceLock::new(), reference: AtomicU8::new(0) })
+        // A telephone may still wait for parts from before a restart.
+        let [reference, ..] = getrandom::u32().unwrap_or_default().to_le_bytes();
+        Ok(Self { smsc, session: OnceLock::new(), reference: AtomicU8::new(reference) })
     }
 
     /// The text as submit_sm PDUs (section 4.4.1), one for each part.
@@ -100,10 +102,10 @@ impl Smpp {
         let (answer, answered) = oneshot::channel();
         let job = Job { submissions, id: None, until, answer };
         let smsc = &self.smsc.name;
-        let ended = || Failure::Unknown(format!("the session with {smsc} has ended"));
+        let ended = || format!("the session with {smsc} has ended");
         let told = timeout_at(until, async {
-            session.send(job).await.map_err(|_| ended())?;
-            answered.await.map_err(|_| ended())?
+            session.send(job).await.map_err(|_| Failure::Unavailable(ended()))?;
+            answered.await.map_err(|_| Failure::Unknown(ended()))?
         });
         let late = |_| Failure::Unknown(format!("{smsc} has not answered within {LIMIT:?}"));
         let id = told.await.map_err(late)??;

@@ -1,24 +1,21 @@
 //! Sessions with an SMSC that plays a script, over loopback.
 
+mod smsc;
+
 use std::{
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use otp_core::contact::PhoneNumber;
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpListener,
-    sync::{mpsc::UnboundedSender, mpsc::unbounded_channel},
+    io::AsyncWriteExt,
     task::JoinSet,
     time::{sleep, timeout},
 };
 
+use self::smsc::{Peer, Play, Script, Smsc, script};
 use super::*;
 use crate::tls;
 
@@ -41,163 +38,6 @@ fn message(text: &str) -> Message {
 
 fn code() -> Message {
     message(&format!("{CODE} is your code"))
-}
-
-trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
-
-/// The SMSC's end of a connection.
-struct Peer {
-    wire: Box<dyn Wire>,
-    /// Which connection this is, from 0 on.
-    turn: usize,
-    /// For the test to see.
-    told: UnboundedSender<Heard>,
-}
-
-#[derive(Clone, Debug)]
-struct Heard {
-    command: u32,
-    status: u32,
-    sequence: u32,
-    body: Vec<u8>,
-}
-
-impl Peer {
-    async fn hear(&mut self) -> Option<Heard> {
-        let mut header = [0; 16];
-        self.wire.read_exact(&mut header).await.ok()?;
-        let word = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().unwrap());
-        let mut body = vec![0; word(0) as usize - 16];
-        self.wire.read_exact(&mut body).await.ok()?;
-        let heard = Heard { command: word(4), status: word(8), sequence: word(12), body };
-        let _ = self.told.send(heard.clone());
-        Some(heard)
-    }
-
-    async fn say(&mut self, command: u32, status: u32, sequence: u32, body: &[u8]) {
-        let length = 16 + u32::try_from(body.len()).unwrap();
-        let mut pdu = [length, command, status, sequence].map(u32::to_be_bytes).concat();
-        pdu.extend(body);
-        self.raw(&pdu).await;
-    }
-
-    async fn raw(&mut self, octets: &[u8]) {
-        let _ = self.wire.write_all(octets).await;
-        let _ = self.wire.flush().await;
-    }
-
-    async fn answer(&mut self, heard: &Heard, status: u32, body: &[u8]) {
-        self.say(heard.command | 0x8000_0000, status, heard.sequence, body).await;
-    }
-
-    /// Takes the bind.
-    async fn bound(&mut self) {
-        let bind = self.hear().await.unwrap();
-        self.answer(&bind, 0, b"smsc\0").await;
-    }
-
-    /// Takes the bind and the first submission.
-    async fn submitted(&mut self) -> Heard {
-        self.bound().await;
-        self.hear().await.unwrap()
-    }
-
-    /// Answers every submission with the status, and enquiries, until the end.
-    async fn serve(&mut self, status: u32) {
-        while let Some(heard) = self.hear().await {
-            match heard.command {
-                command::SUBMIT_SM => self.answer(&heard, status, b"id-7\0").await,
-                request if request < command::RESPONSE => self.answer(&heard, 0, b"").await,
-                _ => {}
-            }
-        }
-    }
-
-    /// Keeps the connection and says nothing.
-    async fn hold(&mut self) {
-        while self.hear().await.is_some() {}
-    }
-}
-
-type Play = Pin<Box<dyn Future<Output = ()> + Send>>;
-type Script = fn(Peer) -> Play;
-
-/// A script for each connection.
-macro_rules! script {
-    ($peer:ident => $play:expr) => {
-        (|mut $peer: Peer| Box::pin(async move { $play }) as Play) as Script
-    };
-}
-
-/// An SMSC, and the settings of a channel to it.
-struct Smsc {
-    settings: Settings,
-    heard: tokio::sync::mpsc::UnboundedReceiver<Heard>,
-    connections: Arc<AtomicUsize>,
-    /// Ends the SMSC with the test.
-    _tasks: JoinSet<()>,
-}
-
-impl Smsc {
-    async fn start(script: Script) -> Self {
-        Self::with(script, None).await
-    }
-
-    async fn with(script: Script, acceptor: Option<tokio_rustls::TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (told, heard) = unbounded_channel();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&connections);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut plays = JoinSet::new();
-            loop {
-                let (tcp, _) = listener.accept().await.unwrap();
-                let turn = count.fetch_add(1, Ordering::Relaxed);
-                let (told, acceptor) = (told.clone(), acceptor.clone());
-                plays.spawn(async move {
-                    let wire: Box<dyn Wire> = match acceptor {
-                        None => Box::new(tcp),
-                        Some(acceptor) => match acceptor.accept(tcp).await {
-                            Ok(tls) => Box::new(tls),
-                            Err(_) => return,
-                        },
-                    };
-                    script(Peer { wire, turn, told }).await;
-                });
-            }
-        });
-        let settings = Settings {
-            server: "127.0.0.1".to_owned(),
-            port,
-            system_id: "otpd".to_owned(),
-            password: "secret08".into(),
-            source_addr: "Example".to_owned(),
-            response_timeout: Duration::from_secs(1),
-            ..Settings::default()
-        };
-        Self { settings, heard, connections, _tasks: tasks }
-    }
-
-    fn channel(&self) -> Smpp {
-        Smpp::new(self.settings.clone()).unwrap()
-    }
-
-    /// The next PDU of that command.
-    async fn hears(&mut self, command: u32) -> Heard {
-        let find = async {
-            loop {
-                let heard = self.heard.recv().await.unwrap();
-                if heard.command == command {
-                    return heard;
-                }
-            }
-        };
-        timeout(Duration::from_secs(20), find).await.expect("the SMSC hears nothing")
-    }
 }
 
 /// Sends, and holds the answer to what every answer must keep.
@@ -418,7 +258,7 @@ async fn every_smsc_ends_in_the_right_class() {
 #[tokio::test]
 async fn a_port_that_nobody_serves_fails_at_once() {
     let mut smsc = Smsc::start(script!(peer => peer.hold().await)).await;
-    drop(std::mem::take(&mut smsc._tasks));
+    drop(std::mem::take(&mut smsc.tasks));
     let channel = loop {
         let channel = smsc.channel();
         if let Err(Failure::Unavailable(why)) = send(&channel, &code()).await
