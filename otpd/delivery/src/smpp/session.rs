@@ -114,3 +114,43 @@ fn jittered(pause: Duration) -> Duration {
     let fraction = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
     pause.mul_f64(0.5 + fraction / 2.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> (Job, oneshot::Receiver<Result<Option<String>, Failure>>) {
+        let (answer, answered) = oneshot::channel();
+        let job =
+            Job { submissions: VecDeque::new(), id: None, until: Instant::now() + LIMIT, answer };
+        (job, answered)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_ends_a_pause_but_not_at_once() {
+        let (sender, mut jobs) = mpsc::channel(4);
+        let began = Instant::now();
+        let ((early, failed), (late, _waits)) = (job(), job());
+        let ask = async {
+            sleep(Duration::from_millis(500)).await;
+            assert!(sender.send(early).await.is_ok());
+            assert_eq!(failed.await, Ok(Err(Failure::Unavailable("refused".to_owned()))));
+            sleep(Duration::from_secs(2)).await;
+            assert!(sender.send(late).await.is_ok());
+        };
+        let (next, ()) = tokio::join!(wait(&mut jobs, began, PAUSES.1, "refused"), ask);
+        assert!(matches!(next, Some(Some(_))));
+        assert_eq!(began.elapsed(), Duration::from_millis(2500));
+        assert!(matches!(wait(&mut jobs, began, PAUSES.1, "refused").await, Some(None)));
+        assert_eq!(began.elapsed(), Duration::from_millis(62_500));
+        drop(sender);
+        assert!(wait(&mut jobs, began, PAUSES.1, "refused").await.is_none());
+    }
+
+    #[test]
+    fn a_pause_is_halved_at_most() {
+        for _ in 0..1000 {
+            assert!((PAUSES.1 / 2..=PAUSES.1).contains(&jittered(PAUSES.1)));
+        }
+    }
+}
