@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::import::Class;
 use crate::time::When;
 
 const EXAMPLES: &str = "\
@@ -13,6 +14,8 @@ Examples:
   otpctl token list alice                 what alice has
   otpctl recovery new alice               codes for the day the phone is lost
   otpctl user unlock alice                after too many wrong codes
+  otpctl user set alice mobile=+491701234581 mail=alice@example.com
+  otpctl provider test main --to +491701234581
   otpctl audit --user alice --since 2h    what happened, and why
   otpctl --json token add alice --no-confirm --output alice.json
 
@@ -63,6 +66,9 @@ pub(crate) enum Command {
     /// Users, their locks and their data
     #[command(subcommand)]
     User(User),
+    /// SMS gateways and mail servers that deliver codes
+    #[command(subcommand)]
+    Provider(Provider),
     /// The daemon's configuration
     #[command(subcommand)]
     Config(Config),
@@ -133,7 +139,8 @@ pub(crate) enum Token {
 
 /// Enrol a token and ask for its first code
 ///
-/// The secret is shown once: on the terminal, or in the files that are named here.
+/// The secret is shown once: on the terminal, or in the files that are named here. Codes that are
+/// delivered (sms, email) have none: they work at once for a user who has a number or an address.
 ///
 /// The files are made new, readable by their owner only. With --json the first code is not
 /// asked for: use `token confirm`, or --no-confirm.
@@ -141,7 +148,7 @@ pub(crate) enum Token {
 pub(crate) struct TokenAdd {
     /// Whose token it becomes
     pub(crate) user: String,
-    /// The method: totp (the default), hotp, or one of the configuration
+    /// The method: totp (the default), hotp, sms, email, or one of the configuration
     #[arg(long)]
     pub(crate) method: Option<String>,
     /// A name for the token, such as "phone"
@@ -212,6 +219,16 @@ pub(crate) enum User {
         /// The user
         user: String,
     },
+    /// Set where codes are delivered
+    ///
+    /// Codes that are under way to what this replaces are good no longer.
+    Set {
+        /// The user
+        user: String,
+        /// mobile=NUMBER, mail=ADDRESS, country=CODE of a number without one; empty removes
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        values: Vec<Setting>,
+    },
     /// End a lock and forget the failures
     Unlock {
         /// The user
@@ -241,6 +258,70 @@ pub(crate) struct UserList {
     /// Pass over so many
     #[arg(long, default_value_t = 0)]
     pub(crate) offset: u32,
+}
+
+/// `KEY=VALUE` of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Setting {
+    Mobile(String),
+    Mail(String),
+    Country(String),
+}
+
+impl std::str::FromStr for Setting {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some(("mobile", number)) => Ok(Self::Mobile(number.to_owned())),
+            Some(("mail", address)) => Ok(Self::Mail(address.to_owned())),
+            Some(("country", code)) => Ok(Self::Country(code.to_owned())),
+            _ => Err("allowed are mobile=NUMBER, mail=ADDRESS and country=CODE"),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Provider {
+    /// List the providers and how they do
+    List,
+    /// Send a test message and show what the gateway answers
+    Test {
+        /// The provider, as `provider list` names it; its second part alone where that is unique
+        name: String,
+        /// Where to: a telephone number (+49…) or a mail address
+        #[arg(long, value_name = "DEST")]
+        to: String,
+    },
+    Import(ProviderImport),
+}
+
+/// Translate a provider of LinOTP into our configuration
+///
+/// Takes LinOTP's JSON as it is and prints TOML for /etc/otpd/otpd.d. Passwords stay in it.
+#[derive(Args, Debug)]
+pub(crate) struct ProviderImport {
+    /// The JSON file; - for standard input
+    pub(crate) file: PathBuf,
+    /// LinOTP's class of the provider; without it the keys tell
+    #[arg(long)]
+    pub(crate) class: Option<Class>,
+    /// The provider's name in our configuration
+    #[arg(long, default_value = "main", value_parser = provider_name)]
+    pub(crate) name: String,
+    /// Write to this new file, readable by its owner and the group otpd
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// What a table of the configuration may be called.
+fn provider_name(text: &str) -> Result<String, &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if (1..=64).contains(&text.len()) && text.chars().all(plain) && !text.starts_with(['-', '.']) {
+        Ok(text.to_owned())
+    } else {
+        Err("allowed are 1 to 64 letters, digits, '.', '_' and '-', not starting with '-' or '.'")
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -403,6 +484,22 @@ mod tests {
             ("user list --limit 1001", false),
             ("user list --offset -1", false),
             ("user unlock alice", true),
+            ("user set alice mobile=+491701234581 mail=a@b", true),
+            ("user set alice mobile=", true),
+            ("user set alice mobile=0170123 country=49", true),
+            ("user set alice", false),
+            ("user set alice phone=+491701234581", false),
+            ("user set alice +491701234581", false),
+            ("provider list", true),
+            ("provider test main --to +491701234581", true),
+            ("provider test main", false),
+            ("provider test --to a@b", false),
+            ("provider import p.json", true),
+            ("provider import - --class SMPPSMSProvider --name backup --output p.toml", true),
+            ("provider import p.json --class smsprovider.HttpSMSProvider.HttpSMSProvider", true),
+            ("provider import p.json --class FileSMSProvider", false),
+            ("provider import p.json --name a]b", false),
+            ("provider import", false),
             ("user reset alice --yes", true),
             ("config check", true),
             ("config check otpd.toml", true),

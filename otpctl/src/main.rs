@@ -5,6 +5,7 @@ mod bus;
 mod cli;
 mod commands;
 mod failure;
+mod import;
 mod render;
 mod secret_file;
 mod time;

@@ -1,9 +1,13 @@
-//! Files that receive a secret: new, for their owner only, and gone again if nothing came of it.
+//! Files that receive a secret: new, for whom it is meant only, and gone again if nothing came of
+//! it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::unistd::Group;
+use otp_ipc::names;
 
 use crate::failure::Failure;
 
@@ -29,6 +33,21 @@ impl SecretFile {
         Ok(Self { file, path: path.to_owned(), written: false })
     }
 
+    /// The same with mode 0640 and the daemon's group, where there is that group and the caller may
+    /// give files to it; else only its owner can read it.
+    pub(crate) fn create_for_daemon(path: &Path) -> Result<Self, Failure> {
+        let made = Self::create(path)?;
+        let group = Group::from_name(names::DAEMON_USER).ok().flatten();
+        let given = group.is_some_and(|group| {
+            std::os::unix::fs::fchown(&made.file, None, Some(group.gid.as_raw())).is_ok()
+        });
+        if given {
+            let readable = made.file.set_permissions(Permissions::from_mode(0o640));
+            readable.map_err(|error| Failure::write(path.display(), &error))?;
+        }
+        Ok(made)
+    }
+
     /// Writes all of it to the disk.
     pub(crate) fn write(mut self, content: &[u8]) -> Result<PathBuf, Failure> {
         self.file
@@ -50,8 +69,6 @@ impl Drop for SecretFile {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]

@@ -185,9 +185,10 @@ impl Journal {
             failures = event.failures.unwrap_or_default(),
             session = text(&event.session).as_str(),
             caller = event.caller.unwrap_or_default();
-            "{}: {} for user {}{}",
+            "{}: {}{}{}{}",
             event.event,
             event.result,
+            if event.user.is_empty() { "" } else { " for user " },
             event.user,
             event.detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default()
         );

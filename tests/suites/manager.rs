@@ -7,7 +7,7 @@ use harness::{
 };
 
 /// Every method with arguments of its signature.
-pub(crate) const METHODS: [(&str, &[&str]); 14] = [
+pub(crate) const METHODS: [(&str, &[&str]); 17] = [
     ("Enrol", &["sa{sv}", "bob", "0"]),
     ("Confirm", &["say", "ID", "6", "49", "50", "51", "52", "53", "54"]),
     ("Revoke", &["sa{sv}", "ID", "0"]),
@@ -21,6 +21,9 @@ pub(crate) const METHODS: [(&str, &[&str]); 14] = [
     ("ListUsers", &["a{sv}", "0"]),
     ("Audit", &["a{sv}", "0"]),
     ("Status", &[]),
+    ("SetContact", &["sa{sv}", "bob", "1", "mobile", "s", "+491701234581"]),
+    ("ListProviders", &[]),
+    ("TestProvider", &["ss", "sms.none", "+491701234581"]),
     ("Reload", &[]),
 ];
 
@@ -172,7 +175,7 @@ fn the_daemons_name_and_object_are_guarded() {
             b"",
         )
         .ok();
-        assert_eq!(properties, "u 1\ns \"ok\"\n");
+        assert_eq!(properties, "u 2\ns \"ok\"\n");
     });
 }
 

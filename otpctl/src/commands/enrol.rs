@@ -6,12 +6,16 @@ use otp_ipc::{EnrolOptions, TokenDocument};
 use zeroize::Zeroizing;
 
 use super::token::{all, confirm, name, short};
+use super::user;
 use crate::bus::Session;
 use crate::cli::{Qr, TokenAdd};
 use crate::failure::Failure;
 use crate::render::{self, Code, Output, Paint, SecretDocument, json, printable};
 use crate::secret_file::SecretFile;
 use crate::tty;
+
+/// The built-in methods whose codes are delivered: they have no secret to tell.
+const DELIVERED: [&str; 2] = ["sms", "email"];
 
 pub(crate) async fn add(session: &Session, args: &TokenAdd) -> Result<(), Failure> {
     let out = &session.out;
@@ -36,14 +40,32 @@ pub(crate) async fn add(session: &Session, args: &TokenAdd) -> Result<(), Failur
         let token =
             all(session, Some(args.user.clone()), Some(id.clone())).await?.into_iter().next();
         let token = token.ok_or_else(|| Failure::failed("the new token is gone already"))?;
-        places.tell(&token, &uri, out)?;
+        if !uri.is_empty() {
+            places.tell(&token, &uri, out)?;
+        }
         Ok(token)
     };
     let token = told.await.map_err(|failure: Failure| {
         let id = printable(short(&id));
         failure.and(format!("the secret of token {id} is lost: `otpctl token remove {id}`"))
     })?;
-    finish(session, args, &token).await
+    if uri.is_empty() {
+        delivered(session, &token).await
+    } else {
+        finish(session, args, &token).await
+    }
+}
+
+/// Tells where the codes of the new token go.
+async fn delivered(session: &Session, token: &TokenDocument) -> Result<(), Failure> {
+    let user = user::find(session, &token.user).await?;
+    let (by, to) = match token.kind.as_str() {
+        "sms" => ("SMS", user.mobile),
+        _ => ("e-mail", user.mail),
+    };
+    let to = to.unwrap_or_else(|| "nowhere".to_owned());
+    let notice = format!("{} gets codes by {by} at {to}.", token.user);
+    session.out.done(&render::Token::from(token), &notice)
 }
 
 /// Asks for the first code where a person can be asked, or tells how to give it later.
@@ -87,6 +109,14 @@ impl Places {
             Some(Qr::Svg(path)) => Some((Picture::Svg, path)),
             Some(Qr::Terminal) | None => None,
         };
+        if args.method.as_deref().is_some_and(|method| DELIVERED.contains(&method)) {
+            if args.qr.is_some() || args.output.is_some() {
+                return Err(Failure::usage(
+                    "codes that are delivered have no secret: leave out --qr and --output",
+                ));
+            }
+            return Ok(Self { document: None, picture: None, terminal: false });
+        }
         let asked = args.qr == Some(Qr::Terminal);
         let terminal = asked || (args.output.is_none() && picture.is_none());
         if asked && out.json {

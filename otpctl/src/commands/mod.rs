@@ -3,13 +3,14 @@
 use clap::CommandFactory;
 
 use crate::bus::Session;
-use crate::cli::{Cli, Command, Config, Token};
+use crate::cli::{Cli, Command, Config, Provider, Token};
 use crate::failure::Failure;
 use crate::render::Output;
 
 mod audit;
 mod config;
 mod enrol;
+mod provider;
 mod recovery;
 mod status;
 pub(crate) mod token;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
             .map_err(|error| Failure::write(dir.display(), &error)),
         Command::Config(Config::Check { file }) => config::check(file.as_deref(), &out),
         Command::Config(Config::Show { file }) => config::show(file.as_deref(), &out),
+        Command::Provider(Provider::Import(args)) => provider::import(&args, &out),
         command => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -45,6 +47,7 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Token(command) => token::run(&session, command).await,
         Command::Recovery(command) => recovery::run(&session, command).await,
         Command::User(command) => user::run(&session, command).await,
+        Command::Provider(command) => provider::run(&session, command).await,
         Command::Config(_) => config::reload(&session).await,
         Command::Audit(args) => audit::run(&session, &args).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),

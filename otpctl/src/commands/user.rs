@@ -1,10 +1,10 @@
 //! `otpctl user`
 
-use otp_ipc::{UserDocument, UserFilter};
+use otp_ipc::{ContactOptions, UserDocument, UserFilter};
 use serde_json::json;
 
 use crate::bus::{Session, failure};
-use crate::cli::{User, UserList};
+use crate::cli::{Setting, User, UserList};
 use crate::failure::Failure;
 use crate::render::{self, List};
 use crate::tty;
@@ -13,6 +13,7 @@ pub(crate) async fn run(session: &Session, command: User) -> Result<(), Failure>
     match command {
         User::List(args) => list(session, args).await,
         User::Show { user } => show(session, &user).await,
+        User::Set { user, values } => set(session, &user, values).await,
         User::Unlock { user } => unlock(session, &user).await,
         User::Reset { user, yes } => reset(session, &user, yes).await,
     }
@@ -50,6 +51,36 @@ async fn show(session: &Session, user: &str) -> Result<(), Failure> {
     let user = find(session, user).await?;
     let out = &session.out;
     out.show(&render::User::from(&user), || render::user(&user, &out.zone))
+}
+
+async fn set(session: &Session, user: &str, values: Vec<Setting>) -> Result<(), Failure> {
+    let contact = contact(values)?;
+    let what = format!("set contacts of {user}");
+    let answer = session.manager.set_contact(user, &contact).await;
+    answer.map_err(|error| failure(&what, &error))?;
+    let now = find(session, user).await?;
+    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+    let notice = format!("{user}: mobile {}, mail {}.", shown(&now.mobile), shown(&now.mail));
+    session.out.done(&render::User::from(&now), &notice)
+}
+
+/// What is to be set; each key once.
+fn contact(values: Vec<Setting>) -> Result<ContactOptions, Failure> {
+    let mut contact = ContactOptions::default();
+    for setting in values {
+        let (key, place, value) = match setting {
+            Setting::Mobile(number) => ("mobile", &mut contact.mobile, number),
+            Setting::Mail(address) => ("mail", &mut contact.mail, address),
+            Setting::Country(code) => ("country", &mut contact.country, code),
+        };
+        if place.replace(value).is_some() {
+            return Err(Failure::usage(format!("{key} is given twice")));
+        }
+    }
+    if contact.country.is_some() && contact.mobile.as_ref().is_none_or(String::is_empty) {
+        return Err(Failure::usage("country goes with mobile=NUMBER"));
+    }
+    Ok(contact)
 }
 
 async fn unlock(session: &Session, user: &str) -> Result<(), Failure> {

@@ -1,6 +1,8 @@
 //! The JSON documents. Their names are a contract: they grow, they do not change.
 
-use otp_ipc::{AuditRecord, StatusDocument, TokenDocument, UserDocument};
+use otp_ipc::{
+    AuditRecord, ProviderDocument, StatusDocument, TestDocument, TokenDocument, UserDocument,
+};
 use serde::Serialize;
 
 use crate::time::rfc3339;
@@ -76,6 +78,11 @@ pub(crate) struct User<'a> {
     lock: &'a str,
     locked_until: Option<String>,
     last_success: Option<String>,
+    /// Told by `user show` and `user set` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mobile: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail: Option<&'a str>,
 }
 
 impl<'a> From<&'a UserDocument> for User<'a> {
@@ -90,6 +97,57 @@ impl<'a> From<&'a UserDocument> for User<'a> {
             lock: &user.lock,
             locked_until: user.locked_until.map(rfc3339),
             last_success: user.last_success.map(rfc3339),
+            mobile: user.mobile.as_deref(),
+            mail: user.mail.as_deref(),
+        }
+    }
+}
+
+/// A provider.
+#[derive(Serialize)]
+pub(crate) struct Provider<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    state: &'a str,
+    resting_until: Option<String>,
+    last_failure: Option<&'a str>,
+    failed_at: Option<String>,
+    order: Option<u32>,
+}
+
+impl<'a> From<&'a ProviderDocument> for Provider<'a> {
+    fn from(provider: &'a ProviderDocument) -> Self {
+        Self {
+            id: &provider.id,
+            kind: &provider.kind,
+            state: &provider.state,
+            resting_until: provider.resting_until.map(rfc3339),
+            last_failure: provider.last_failure.as_deref(),
+            failed_at: provider.failed_at.map(rfc3339),
+            order: provider.order,
+        }
+    }
+}
+
+/// What became of a test message.
+#[derive(Serialize)]
+pub(crate) struct Test<'a> {
+    provider: &'a str,
+    to: &'a str,
+    sent: bool,
+    reply: &'a str,
+    id: Option<&'a str>,
+}
+
+impl<'a> From<&'a TestDocument> for Test<'a> {
+    fn from(test: &'a TestDocument) -> Self {
+        Self {
+            provider: &test.provider,
+            to: &test.to,
+            sent: test.sent,
+            reply: &test.reply,
+            id: test.id.as_deref(),
         }
     }
 }

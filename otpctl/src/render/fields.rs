@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use jiff::tz::TimeZone;
-use otp_ipc::{AuditRecord, StatusDocument, TokenDocument, UserDocument};
+use otp_ipc::{AuditRecord, ProviderDocument, StatusDocument, TokenDocument, UserDocument};
 
 use super::{Output, printable};
 use crate::commands::token::short;
@@ -49,6 +49,25 @@ pub(crate) fn users(users: &[UserDocument], out: &Output) -> String {
     out.table(headings, &["USER"], &rows)
 }
 
+/// A list of providers.
+pub(crate) fn providers(providers: &[ProviderDocument], out: &Output) -> String {
+    let rows: Vec<_> = providers
+        .iter()
+        .map(|provider| {
+            [
+                provider.id.clone(),
+                provider.kind.clone(),
+                provider.order.map_or_else(|| NONE.to_owned(), |order| order.to_string()),
+                provider.state.clone(),
+                time(provider.failed_at, out),
+                provider.last_failure.clone().unwrap_or_else(|| NONE.to_owned()),
+            ]
+        })
+        .collect();
+    let headings = ["ID", "TYPE", "ORDER", "STATE", "FAILED", "WHY"];
+    out.table(headings, &["ID", "WHY"], &rows)
+}
+
 fn time(ms: Option<i64>, out: &Output) -> String {
     let shown = if out.terminal { brief } else { local };
     ms.map_or_else(|| NONE.to_owned(), |ms| shown(ms, &out.zone))
@@ -84,6 +103,8 @@ pub(crate) fn user(user: &UserDocument, zone: &TimeZone) -> String {
         ("User id", user.uid.map(|uid| uid.to_string())),
         ("Tokens", Some(format!("{}, {} usable now", user.tokens, user.usable))),
         ("Recovery codes", Some(format!("{} left", user.recovery))),
+        ("Mobile", user.mobile.clone()),
+        ("Mail", user.mail.clone()),
         ("Failures", Some(format!("{} in a row", user.failures))),
         ("Lock", Some(user.lock.clone())),
         ("Locked until", user.locked_until.map(at)),

@@ -15,8 +15,10 @@ mod document;
 mod fields;
 mod qr;
 
-pub(crate) use document::{AuditDocument, List, SecretDocument, Status, Token, User};
-pub(crate) use fields::{audit_line, status, token, tokens, user, users};
+pub(crate) use document::{
+    AuditDocument, List, Provider, SecretDocument, Status, Test, Token, User,
+};
+pub(crate) use fields::{audit_line, providers, status, token, tokens, user, users};
 pub(crate) use qr::{Code, Paint};
 
 /// Columns of a terminal.

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use otp_ipc::{
-    AuditFilter, AuditRecord, ChangeOptions, EnrolOptions, StatusDocument, TokenDocument,
-    TokenFilter, UserDocument, UserFilter, names,
+    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, EnrolOptions, ProviderDocument,
+    StatusDocument, TestDocument, TokenDocument, TokenFilter, UserDocument, UserFilter, names,
 };
 use zbus::{DBusError, connection::Builder, interface};
 
@@ -43,6 +43,7 @@ pub(crate) struct State {
     pub(crate) tokens: Vec<TokenDocument>,
     pub(crate) users: Vec<UserDocument>,
     pub(crate) records: Vec<AuditRecord>,
+    pub(crate) providers: Vec<ProviderDocument>,
     /// The calls so far, with their arguments.
     pub(crate) calls: Vec<String>,
 }
@@ -142,8 +143,26 @@ impl State {
             tokens: vec![token(PHONE, "alice", "phone"), token(KEY, "bob", "key")],
             users: vec![user("alice", 7, "locked"), user("bob", 0, "open")],
             records: vec![record(1, "alice"), record(2, "bob"), record(3, "alice")],
+            providers: vec![
+                provider("sms.main", Some(1)),
+                provider("sms.backup", Some(2)),
+                provider("email.main", None),
+            ],
             calls: Vec::new(),
         }
+    }
+}
+
+fn provider(id: &str, order: Option<u32>) -> ProviderDocument {
+    let rests = id == "sms.backup";
+    ProviderDocument {
+        id: id.into(),
+        kind: if id == "email.main" { "smtp" } else { "http" }.into(),
+        state: if rests { "resting" } else { "ready" }.into(),
+        resting_until: rests.then_some(1_767_312_060_000),
+        last_failure: rests.then(|| "not sent: status 500\x1b[31m".into()),
+        failed_at: rests.then_some(1_767_312_000_000),
+        order,
     }
 }
 
@@ -248,6 +267,20 @@ impl Manager {
             return Err(Error::UnknownUser(format!("{user}: no such user here")));
         }
         proven(user, options.proof.as_deref())?;
+        if let Some("sms") = options.method.as_deref() {
+            let mobile = state.users.iter().find(|known| known.user == user);
+            if mobile.is_none_or(|user| user.mobile.is_none()) {
+                return Err(Error::NoCredential("no number; set one: `otpctl user set`".into()));
+            }
+            let new = TokenDocument {
+                method: "sms".into(),
+                kind: "sms".into(),
+                period_ms: None,
+                ..token(NEW, user, "sms")
+            };
+            state.tokens.push(new);
+            return Ok((NEW.into(), Vec::new()));
+        }
         let mut new = token(NEW, user, options.label.as_deref().unwrap_or("totp"));
         new.state = if options.active == Some(true) { "active" } else { "pending" }.into();
         state.tokens.push(new);
@@ -310,6 +343,39 @@ impl Manager {
         Ok(())
     }
 
+    fn set_contact(&self, user: &str, contact: ContactOptions) -> Result<(), Error> {
+        let mut state = self.called(format!("SetContact {user} {contact:?}"));
+        let known = state.users.iter_mut().find(|known| known.user == user);
+        let known = known.ok_or_else(|| Error::UnknownUser(user.into()))?;
+        if contact.mobile.as_ref().is_some_and(|number| number.contains("CALL")) {
+            return Err(Error::InvalidArgument("a telephone number has digits".into()));
+        }
+        let masked = |new: Option<String>, old: &Option<String>| match new {
+            None => old.clone(),
+            Some(new) => (!new.is_empty()).then(|| format!("{}*****", &new[..3])),
+        };
+        known.mobile = masked(contact.mobile, &known.mobile);
+        known.mail = masked(contact.mail, &known.mail);
+        Ok(())
+    }
+
+    fn list_providers(&self) -> Vec<ProviderDocument> {
+        self.called("ListProviders".into()).providers.clone()
+    }
+
+    fn test_provider(&self, provider: &str, destination: &str) -> Result<TestDocument, Error> {
+        drop(self.called(format!("TestProvider {provider} {destination}")));
+        let sent = provider != "sms.backup";
+        let reply = if sent { "ID: 7\x1b[31m" } else { "not sent: status 500 \"\x1b[31mno\"" };
+        Ok(TestDocument {
+            provider: provider.into(),
+            to: "+49*****81".into(),
+            sent,
+            reply: reply.into(),
+            id: sent.then(|| "7".into()),
+        })
+    }
+
     fn list_tokens(&self, filter: TokenFilter) -> (Vec<TokenDocument>, u64) {
         let state = self.called(format!("ListTokens offset={:?}", filter.offset));
         let wanted = |token: &&TokenDocument| {
@@ -329,7 +395,10 @@ impl Manager {
                 && filter.search.as_ref().is_none_or(|part| user.user.contains(part))
                 && filter.locked.is_none_or(|locked| (user.lock != "open") == locked)
         };
-        let all: Vec<_> = state.users.iter().filter(wanted).cloned().collect();
+        let mut all: Vec<_> = state.users.iter().filter(wanted).cloned().collect();
+        if filter.user.is_none() {
+            all.iter_mut().for_each(|user| (user.mobile, user.mail) = (None, None));
+        }
         let (skip, most) = (filter.offset.unwrap_or(0), filter.limit.unwrap_or(1));
         let page = all.iter().skip(skip as usize).take(most as usize).cloned().collect();
         (page, all.len() as u64)

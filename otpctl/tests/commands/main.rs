@@ -1,6 +1,7 @@
 //! The program itself, against a Manager on a private bus: exit status, output, documents.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod delivery;
 mod fake;
 mod qr;
 mod terminal;

@@ -15,7 +15,7 @@ pub struct TokenDocument {
     pub label: String,
     /// The parameter set it was enrolled with.
     pub method: String,
-    /// `totp` or `hotp`.
+    /// `totp`, `hotp`, or how codes are delivered: `sms`, `email`.
     #[zbus(rename = "type")]
     pub kind: String,
     /// `pending`, `active`, `disabled` or `expired`.
@@ -24,7 +24,7 @@ pub struct TokenDocument {
     pub algorithm: String,
     /// Length of a code, 4–8.
     pub digits: u32,
-    /// Time step; absent for HOTP.
+    /// Time step; of TOTP only.
     pub period_ms: Option<u64>,
     /// When it was enrolled.
     pub created: i64,
@@ -60,6 +60,61 @@ pub struct UserDocument {
     pub locked_until: Option<i64>,
     /// The last login that was granted.
     pub last_success: Option<i64>,
+    /// The telephone that codes are sent to, masked (`+49*****81`). This and `mail` are told where
+    /// exactly one user was asked for.
+    pub mobile: Option<String>,
+    /// The mailbox that codes are sent to, masked (`a*****@example.com`).
+    pub mail: Option<String>,
+}
+
+/// Argument of `SetContact`. What is absent stays; what is empty is removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", deny_unknown_fields)]
+pub struct ContactOptions {
+    /// A telephone number as people write it.
+    pub mobile: Option<String>,
+    /// A mail address.
+    pub mail: Option<String>,
+    /// The country code, digits alone, of a `mobile` that is written without one.
+    pub country: Option<String>,
+}
+
+/// A provider, and how it does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}")]
+pub struct ProviderDocument {
+    /// `sms.NAME` or `email.NAME`, as its table in the configuration.
+    pub id: String,
+    /// Its `type` in the configuration.
+    #[zbus(rename = "type")]
+    pub kind: String,
+    /// `ready`, or `resting`: it failed, and others are tried before it.
+    pub state: String,
+    /// Until when it rests.
+    pub resting_until: Option<i64>,
+    /// What it failed with last.
+    pub last_failure: Option<String>,
+    /// When that was.
+    pub failed_at: Option<i64>,
+    /// Its place, from 1, among the providers of the built-in method `sms` or `email`; absent where
+    /// that does not use it.
+    pub order: Option<u32>,
+}
+
+/// What became of a test message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}")]
+pub struct TestDocument {
+    /// The provider.
+    pub provider: String,
+    /// Where it was to go, masked.
+    pub to: String,
+    /// Whether the provider took it.
+    pub sent: bool,
+    /// What the provider answered, or why it was not sent; without the code and the number.
+    pub reply: String,
+    /// The provider's name for the message, where it told one.
+    pub id: Option<String>,
 }
 
 /// One decision, as it was recorded.
@@ -71,7 +126,7 @@ pub struct AuditRecord {
     /// When.
     pub time: i64,
     /// What was done: `login`, `enrol`, `confirm`, `revoke`, `enable`, `disable`, `resync`,
-    /// `recovery`, `unlock`, `reset` or `reload`.
+    /// `recovery`, `unlock`, `reset`, `contact`, `test` or `reload`.
     pub event: String,
     /// `ok`, `wrong`, `replay`, `locked`, `malformed`, `expired`, `disabled`, `unenrolled`,
     /// `skipped`, `denied` or `unavailable`.

@@ -11,7 +11,7 @@ pub const MANAGER: &str = "org.pamotp.Otpd1.Manager";
 /// Every error name starts with this.
 pub const ERROR_PREFIX: &str = "org.pamotp.Otpd1.Error.";
 /// Version of both interfaces; grows when a member is added.
-pub const INTERFACE_VERSION: u32 = 1;
+pub const INTERFACE_VERSION: u32 = 2;
 /// The direct lane: peer-to-peer D-Bus, mode 0600, owned by root, socket-activated.
 pub const LOGIN_SOCKET: &str = "/run/otpd/login.sock";
 /// The system bus; never taken from the environment.
@@ -25,9 +25,9 @@ pub const SELF_SERVICE: &str = "otpctl";
 pub mod action {
     /// Read tokens, users, the audit record and the status.
     pub const READ: &str = "org.pamotp.otpd1.read";
-    /// Change any user's tokens, locks and recovery codes.
+    /// Change any user's tokens, contacts, locks and recovery codes.
     pub const MANAGE: &str = "org.pamotp.otpd1.manage";
-    /// Reload the configuration.
+    /// Reload the configuration, look at the providers and try them.
     pub const CONFIGURE: &str = "org.pamotp.otpd1.configure";
     /// Enrol a first token for oneself.
     pub const ENROL_OWN: &str = "org.pamotp.otpd1.enrol-own";

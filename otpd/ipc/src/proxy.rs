@@ -3,8 +3,9 @@
 use zbus::{Result, proxy};
 
 use crate::{
-    AuditFilter, AuditRecord, ChangeOptions, Context, EnrolOptions, StatusDocument, Step,
-    TokenDocument, TokenFilter, UserDocument, UserFilter,
+    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, Context, EnrolOptions,
+    ProviderDocument, StatusDocument, Step, TestDocument, TokenDocument, TokenFilter, UserDocument,
+    UserFilter,
 };
 
 /// A login; see `packaging/dbus/org.pamotp.Otpd1.Authentication.xml`.
@@ -34,7 +35,8 @@ pub trait Authentication {
     default_path = "/org/pamotp/Otpd1"
 )]
 pub trait Manager {
-    /// Makes a token; returns its id and the provisioning URI, which is told this once.
+    /// Makes a token; returns its id and the provisioning URI, which is told this once and which
+    /// a token of delivered codes has not.
     #[zbus(allow_interactive_auth)]
     fn enrol(&self, user: &str, options: &EnrolOptions) -> Result<(String, Vec<u8>)>;
     /// Makes a pending token active with its first code.
@@ -61,6 +63,9 @@ pub trait Manager {
     /// Removes all that the store has of the user.
     #[zbus(allow_interactive_auth)]
     fn reset(&self, user: &str) -> Result<()>;
+    /// Sets where the user's codes are delivered.
+    #[zbus(allow_interactive_auth)]
+    fn set_contact(&self, user: &str, contact: &ContactOptions) -> Result<()>;
     /// Tokens that match, and how many match in all.
     #[zbus(allow_interactive_auth)]
     fn list_tokens(&self, filter: &TokenFilter) -> Result<(Vec<TokenDocument>, u64)>;
@@ -73,6 +78,12 @@ pub trait Manager {
     /// How the daemon is.
     #[zbus(allow_interactive_auth)]
     fn status(&self) -> Result<StatusDocument>;
+    /// Every provider, and how it does.
+    #[zbus(allow_interactive_auth)]
+    fn list_providers(&self) -> Result<Vec<ProviderDocument>>;
+    /// Sends a test message over one provider.
+    #[zbus(allow_interactive_auth)]
+    fn test_provider(&self, provider: &str, destination: &str) -> Result<TestDocument>;
     /// Reads the configuration again.
     #[zbus(allow_interactive_auth)]
     fn reload(&self) -> Result<()>;

@@ -4,6 +4,7 @@ use otp_core::{
     account::Account,
     code::Reply,
     consume::{Credential, Refusal, Scope, consume},
+    contact::{Channel, Contacts},
     enrolment::{self, NewToken},
     secret::Secret,
     token::{Factor, State, Token},
@@ -12,17 +13,19 @@ use otp_core::{
 use otp_ipc::EnrolOptions;
 use zeroize::Zeroizing;
 
-use super::{Authority, Caller, Engine, Error, Ruling, manage::Change};
+use super::{Authority, Caller, Engine, Error, Ruling, contact::in_force, manage::Change};
 use crate::{config::Method, store::Work};
 
 impl Engine {
     /// Makes a token for `user` and returns its id and provisioning URI, which nobody is told
-    /// again. It is pending until its first code, unless an administrator asks otherwise.
+    /// again. It is pending until its first code, unless an administrator asks otherwise. A token
+    /// of delivered codes is active at once and has no URI (empty); only administrators make one.
     ///
     /// # Errors
     /// [`Error::UnknownUser`] where no directory has the user, [`Error::Forbidden`] where no policy
     /// lets users enrol this method themselves, [`Error::ProofRequired`] and [`Error::Rejected`]
-    /// for an owner who has a credential already, [`Error::InvalidArgument`] for anything malformed.
+    /// for an owner who has a credential already, [`Error::NoCredential`] where there is nowhere to
+    /// deliver codes to, [`Error::InvalidArgument`] for anything malformed.
     pub async fn enrol(
         &self,
         caller: &Caller,
@@ -31,8 +34,7 @@ impl Engine {
         options: EnrolOptions,
     ) -> Result<(String, Zeroizing<Vec<u8>>), Error> {
         let name = Self::parse_user(user)?;
-        let entry = self.directory.by_name(name.as_str()).await?;
-        let entry = entry.ok_or_else(|| Error::UnknownUser(name.as_str().to_owned()))?;
+        let entry = self.account_entry(&name).await?;
         let loaded = self.config();
         let wanted = options.method.as_deref().unwrap_or("totp");
         let method = loaded.config.method(wanted).ok_or_else(|| {
@@ -42,12 +44,9 @@ impl Engine {
             let text = format!("method {wanted:?} is linked to no directory, so nobody can use it");
             return Err(Error::Forbidden(text));
         }
-        if entry.name != name.as_str() {
-            let text = format!("user: the account is called {}", entry.name);
-            return Err(Error::InvalidArgument(text));
-        }
         check_provisionable(method)?;
         if authority != Authority::Administrator {
+            check_own(method)?;
             owner_may_enrol(&Ruling::for_self_service(self.config(), user), wanted, &options)?;
         }
         let now_ms = self.now_ms();
@@ -55,6 +54,7 @@ impl Engine {
             return Err(Error::InvalidArgument("expires: this time has passed".into()));
         }
         let pending = now_ms.saturating_add_unsigned(loaded.config.enrolment.pending_ms);
+        let delivered = matches!(method.factor, Factor::OutOfBand(_));
         let new = NewToken {
             id: super::random_id()?,
             label: options.label.unwrap_or_default(),
@@ -63,16 +63,20 @@ impl Engine {
             algorithm: method.algorithm,
             digits: method.digits,
             secret: fresh_secret(method)?,
-            pending_until_ms: (options.active != Some(true)).then_some(pending),
+            pending_until_ms: (options.active != Some(true) && !delivered).then_some(pending),
             expires_ms: options.expires,
         };
         let issuer = loaded.config.enrolment.issuer.clone().unwrap_or_else(|| self.issuer.clone());
         let change = Change::new("enrol", caller, authority, options.proof);
         let uid = entry.uid;
+        let known = entry.contacts;
         let account_name = name.as_str().to_owned();
         self.change(name.as_str(), change, move |work, event| {
             let account = work.account.get_or_insert_with(Account::default);
             account.uid = Some(uid);
+            if let Factor::OutOfBand(channel) = new.factor {
+                check_deliverable(account, &known, channel, &new.method)?;
+            }
             let id = new.id.clone();
             event.token = Some(id.clone());
             event.method = Some(new.method.clone());
@@ -83,7 +87,12 @@ impl Engine {
             }
             let token = account.tokens.iter().find(|token| token.id == id);
             let token = token.ok_or(Error::UnknownToken)?;
-            Ok((id, provisioning(token, &issuer, &account_name)?))
+            let uri = if delivered {
+                Zeroizing::default()
+            } else {
+                provisioning(token, &issuer, &account_name)?
+            };
+            Ok((id, uri))
         })
         .await
     }
@@ -171,6 +180,40 @@ fn owner_may_enrol(ruling: &Ruling, method: &str, options: &EnrolOptions) -> Res
         );
         Err(Error::Forbidden(text))
     }
+}
+
+/// Refuses owners the methods whose codes are delivered: they would prove nothing by it.
+fn check_own(method: &Method) -> Result<(), Error> {
+    match method.factor {
+        Factor::OutOfBand(_) => {
+            let text = "codes that are delivered are enrolled by administrators only";
+            Err(Error::Forbidden(format!("method {:?}: {text}; ask one", method.name)))
+        }
+        Factor::Totp { .. } | Factor::Hotp => Ok(()),
+    }
+}
+
+/// Refuses a token whose codes would reach nobody, and a second one of the same method.
+fn check_deliverable(
+    account: &Account,
+    known: &Contacts,
+    channel: Channel,
+    method: &str,
+) -> Result<(), Error> {
+    if account.tokens.iter().any(|token| token.method == method) {
+        let text = format!("the user has a token of method {method:?}; see `otpctl token list`");
+        return Err(Error::WrongState(text));
+    }
+    if in_force(&account.contacts, known).has(channel) {
+        return Ok(());
+    }
+    let text = match channel {
+        Channel::Sms => {
+            "the user has no telephone number; set one: `otpctl user set USER mobile=…`"
+        }
+        Channel::Email => "the user has no mail address; set one: `otpctl user set USER mail=…`",
+    };
+    Err(Error::NoCredential(text.to_owned()))
 }
 
 fn fresh_secret(method: &Method) -> Result<Secret, Error> {

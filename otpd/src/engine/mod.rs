@@ -4,6 +4,7 @@
 mod attempt;
 mod authenticate;
 mod challenge;
+mod contact;
 mod dialogue;
 mod enrol;
 mod error;

@@ -2,6 +2,7 @@
 
 use otp_core::{
     account::UserName,
+    contact::{MailAddress, PhoneNumber},
     throttle::Lock,
     token::{Algorithm, Factor, State},
 };
@@ -31,7 +32,8 @@ impl Engine {
         Ok((rows.into_iter().map(|row| token_document(row, now_ms)).collect(), total))
     }
 
-    /// Users that match, and how many match in all.
+    /// Users that match, and how many match in all; of one who is asked for by name also where
+    /// codes go, masked.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -39,7 +41,7 @@ impl Engine {
         let now_ms = self.now_ms();
         let lockout = self.config().config.lockout;
         let query = UserQuery {
-            user: filter.user,
+            user: filter.user.clone(),
             search: filter.search,
             locked: filter.locked.unwrap_or_default(),
             now_ms,
@@ -64,9 +66,16 @@ impl Engine {
                 lock: lock.to_owned(),
                 locked_until,
                 last_success: row.last_success_ms,
+                ..UserDocument::default()
             }
         };
-        Ok((rows.into_iter().map(document).collect(), total))
+        let mut documents: Vec<_> = rows.into_iter().map(document).collect();
+        if let (Some(user), [document]) = (filter.user, documents.as_mut_slice()) {
+            let contacts = self.contacts(&user).await?;
+            document.mobile = contacts.mobile.as_ref().map(PhoneNumber::masked);
+            document.mail = contacts.mail.as_ref().map(MailAddress::masked);
+        }
+        Ok((documents, total))
     }
 
     /// The newest audit records that match, oldest first.
@@ -125,6 +134,21 @@ impl Engine {
             Ok(name) => Ok(self.directory.by_name(name.as_str()).await?),
             Err(_) => Ok(None),
         }
+    }
+
+    /// The account that is called exactly so, in a directory.
+    ///
+    /// # Errors
+    /// [`Error::UnknownUser`]; [`Error::InvalidArgument`] with the account's own name where this
+    /// is another spelling of it; [`Error::Unavailable`].
+    pub(super) async fn account_entry(&self, name: &UserName) -> Result<Entry, Error> {
+        let entry = self.directory.by_name(name.as_str()).await?;
+        let entry = entry.ok_or_else(|| Error::UnknownUser(name.as_str().to_owned()))?;
+        if entry.name != name.as_str() {
+            let text = format!("user: the account is called {}", entry.name);
+            return Err(Error::InvalidArgument(text));
+        }
+        Ok(entry)
     }
 
     /// Whether `user` has a confirmed token; false for names that no user can have.

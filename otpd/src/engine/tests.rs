@@ -1,5 +1,7 @@
 //! Use cases on a real store, with a clock and a directory of the test's own.
 
+mod contact;
+
 use std::{path::Path, sync::Arc};
 
 use otp_core::{base32, contact::Contacts, hotp, secret::Secret, token::Algorithm, uri};

@@ -42,10 +42,14 @@ const TABLE: &[(&str, Requirement)] = &[
     ("IssueRecoveryCodes", owner_or(MANAGE)),
     ("Unlock", admin(MANAGE)),
     ("Reset", admin(MANAGE)),
+    // Never the owner: whoever holds a session must not be able to have the codes sent elsewhere.
+    ("SetContact", admin(MANAGE)),
     ("ListTokens", owner_or(READ)),
     ("ListUsers", admin(READ)),
     ("Audit", admin(READ)),
     ("Status", admin(READ)),
+    ("ListProviders", admin(CONFIGURE)),
+    ("TestProvider", admin(CONFIGURE)),
     ("Reload", admin(CONFIGURE)),
 ];
 
@@ -151,6 +155,16 @@ mod tests {
     fn only_an_administrator_ends_what_an_administrator_began() {
         for method in ["Enable", "Unlock", "Reset", "Reload", "Audit", "ListUsers"] {
             assert!(!requirement(method).owner, "{method}");
+        }
+    }
+
+    #[test]
+    fn only_an_administrator_says_where_codes_go() {
+        for (method, action) in
+            [("SetContact", MANAGE), ("ListProviders", CONFIGURE), ("TestProvider", CONFIGURE)]
+        {
+            let expected = Requirement { owner: false, first: None, action: Some(action) };
+            assert_eq!(requirement(method), expected, "{method}");
         }
     }
 }

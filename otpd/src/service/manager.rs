@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use otp_ipc::{
-    AuditFilter, AuditRecord, ChangeOptions, EnrolOptions, ErrorKind, StatusDocument,
-    TokenDocument, TokenFilter, UserDocument, UserFilter, limits, names::INTERFACE_VERSION,
+    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, EnrolOptions, ErrorKind,
+    ProviderDocument, StatusDocument, TestDocument, TokenDocument, TokenFilter, UserDocument,
+    UserFilter, limits, names::INTERFACE_VERSION,
 };
 use zbus::{Connection, interface, message::Header};
 use zeroize::Zeroizing;
@@ -244,6 +245,18 @@ impl Manager {
         Ok(self.engine.reset(&admitted.caller, &user).await?)
     }
 
+    /// Sets where the user's codes are delivered.
+    async fn set_contact(
+        &self,
+        user: String,
+        contact: ContactOptions,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        let admitted = self.admit(&Call::new(connection, &header, "SetContact")).await?;
+        Ok(self.engine.set_contact(&admitted.caller, &user, contact).await?)
+    }
+
     /// Tokens that match.
     #[zbus(out_args("items", "total"))]
     async fn list_tokens(
@@ -291,6 +304,30 @@ impl Manager {
     ) -> Result<StatusDocument> {
         let _admitted = self.admit(&Call::new(connection, &header, "Status")).await?;
         Ok(self.engine.status().await?)
+    }
+
+    /// Every provider, and how it does.
+    #[zbus(out_args("providers"))]
+    async fn list_providers(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<ProviderDocument>> {
+        let _admitted = self.admit(&Call::new(connection, &header, "ListProviders")).await?;
+        Ok(self.engine.providers())
+    }
+
+    /// Sends a test message over one provider.
+    #[zbus(out_args("report"))]
+    async fn test_provider(
+        &self,
+        provider: String,
+        destination: String,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<TestDocument> {
+        let admitted = self.admit(&Call::new(connection, &header, "TestProvider")).await?;
+        Ok(self.engine.test_provider(&admitted.caller, &provider, &destination).await?)
     }
 
     /// Reads the configuration again.

@@ -52,6 +52,8 @@ fn a_user() -> UserDocument {
         lock: "locked".into(),
         locked_until: Some(1_767_312_060_000),
         last_success: Some(1_767_312_000_000),
+        mobile: Some("+49*****81".into()),
+        mail: Some("a*****@example.com".into()),
     }
 }
 
