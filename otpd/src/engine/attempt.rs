@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::{
     Error, Ruling,
     challenge::{Notice, Progress, Request, Way},
+    contact::in_force,
     outbox::Letter,
 };
 use crate::{
@@ -248,15 +249,11 @@ impl Attempt {
     /// The first of the ways that leads to the user, and where to.
     fn reachable<'w>(&self, work: &Work<'_>, ways: &'w [Way]) -> Option<(&'w Way, Recipient)> {
         let set = work.account.as_ref().map(|account| account.contacts.clone()).unwrap_or_default();
-        let known = &self.request.known;
+        let contacts = in_force(&set, &self.request.known);
         ways.iter().find_map(|way| {
             let recipient = match way.channel {
-                Channel::Sms => {
-                    set.mobile.as_ref().or(known.mobile.as_ref()).cloned().map(Recipient::Phone)
-                }
-                Channel::Email => {
-                    set.mail.as_ref().or(known.mail.as_ref()).cloned().map(Recipient::Mailbox)
-                }
+                Channel::Sms => contacts.mobile.clone().map(Recipient::Phone),
+                Channel::Email => contacts.mail.clone().map(Recipient::Mailbox),
             };
             let recipient = recipient.filter(|to| self.ruling.loaded.config.budget.reaches(to))?;
             Some((way, recipient))

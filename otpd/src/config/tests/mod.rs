@@ -2,6 +2,7 @@
 
 mod faults;
 mod files;
+mod imported;
 mod keys;
 mod words;
 
