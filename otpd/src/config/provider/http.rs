@@ -12,7 +12,7 @@ use otp_delivery::{
 use super::{Reader, Result};
 use crate::config::{
     duration::DAY,
-    section::{Section, text},
+    section::{Section, quoted, text},
     tree::Value,
 };
 
@@ -22,8 +22,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Provider> {
     let url = vault.hidden(&mut reader.section, "url", |url| url.contains('?'))?;
     let url = reader.required("url", "\"https://…\"", url)?;
     let mut settings = Settings { url, ..Settings::new("") };
-    let methods = [("GET", Method::Get), ("POST", Method::Post), ("PUT", Method::Put)];
-    settings.method = reader.section.choice("method", &methods, settings.method)?;
+    settings.method = method(reader)?;
     settings.parameters = secrets(reader, "parameters")?;
     settings.unicode_parameters = secrets(reader, "unicode_parameters")?;
     settings.text_key = reader.text("text_key")?;
@@ -45,13 +44,30 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Provider> {
     Ok(Provider::Http(Box::new(settings)))
 }
 
+/// In capitals as HTTP writes it, or not.
+fn method(reader: &mut Reader<'_>) -> Result<Method> {
+    let methods = [("GET", Method::Get), ("POST", Method::Post), ("PUT", Method::Put)];
+    let allowed = quoted(methods.iter().map(|(word, _)| *word));
+    let method = reader.section.value("method", allowed, |value| {
+        let given = text(value)?;
+        methods.iter().find(|(word, _)| word.eq_ignore_ascii_case(given)).map(|(_, one)| *one)
+    })?;
+    Ok(method.map_or_else(
+        || {
+            reader.by_default("method", "POST");
+            Method::Post
+        },
+        |(method, _)| method,
+    ))
+}
+
 fn secrets(reader: &mut Reader<'_>, key: &'static str) -> Result<BTreeMap<String, Hidden>> {
     reader.around.vault.secrets(&mut reader.section, key)
 }
 
 fn body(reader: &mut Reader<'_>) -> Result<Option<Body>> {
     let kinds = ["query", "form", "json", "raw"].map(|kind| (kind, kind));
-    let allowed = crate::config::section::quoted(kinds.iter().map(|(kind, _)| *kind));
+    let allowed = quoted(kinds.iter().map(|(kind, _)| *kind));
     let kind = reader.section.value("body", allowed, |value| {
         let given = text(value)?;
         kinds.iter().find(|(kind, _)| *kind == given).map(|(kind, _)| *kind)

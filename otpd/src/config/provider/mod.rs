@@ -3,6 +3,7 @@
 mod exec;
 mod gnokii;
 mod http;
+mod modemmanager;
 mod sendmail;
 mod smpp;
 mod smtp;
@@ -68,6 +69,7 @@ fn kinds(medium: Medium) -> &'static [(&'static str, Read)] {
             ("smtp", smtp::gateway),
             ("smpp", smpp::read),
             ("gnokii", gnokii::read),
+            ("modemmanager", modemmanager::read),
             ("exec", exec::sms),
         ],
         Medium::Email => {

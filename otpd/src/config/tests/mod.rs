@@ -1,12 +1,16 @@
 //! What the files may say: every key with its default, bounds and refusals, and every other fault.
 
+mod delivery;
 mod faults;
 mod files;
 mod imported;
 mod keys;
+mod providers;
+mod recipes;
+mod secrets;
 mod words;
 
-use std::{fmt::Debug, path::PathBuf};
+use std::{fmt::Debug, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use super::*;
 
@@ -28,13 +32,17 @@ impl Folder {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
+        // As a file with a secret in it has to be.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         path
     }
 
-    /// Loads it; messages have `DIR` for the folder's path.
+    /// Loads it; messages have `DIR` for the folder's path. Credentials are in its folder
+    /// `credentials`, if that is there.
     fn load(&self) -> Result<Loaded, String> {
         let short = |text: String| text.replace(self.0.path().to_str().unwrap(), "DIR");
-        let loaded = Config::load(&self.path("otpd.toml"), None)
+        let credentials = Some(self.path("credentials")).filter(|folder| folder.is_dir());
+        let loaded = Config::load(&self.path("otpd.toml"), credentials.as_deref())
             .map_err(|error| short(error.to_string()))?;
         let warnings = loaded.warnings.into_iter().map(short).collect();
         Ok(Loaded { warnings, ..loaded })
@@ -89,8 +97,17 @@ const NAME: &str = "a login name of 1 to 256 bytes without '/', ':', control cha
 const UNIT: &str = "a whole number with its unit ms, s, m, h or d";
 
 fn check(key: &Key) {
+    check_beside(key, &default());
+}
+
+/// The same for a key whose default shows where `before` stands alone.
+fn check_below(key: &Key) {
+    check_beside(key, &load(key.before).unwrap_or_else(|error| panic!("{error}")));
+}
+
+fn check_beside(key: &Key, without: &Config) {
     let short = key.name.rsplit('.').next().unwrap();
-    assert_eq!((key.read)(&default()), key.default, "default of {}", key.name);
+    assert_eq!((key.read)(without), key.default, "default of {}", key.name);
     for (value, expected) in key.takes {
         let text = format!("{}\n{short} = {value}", key.before);
         let config = load(&text).unwrap_or_else(|error| panic!("{error}"));
