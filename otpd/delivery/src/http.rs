@@ -134,7 +134,7 @@ impl Attempt<'_> {
         }
         let response = match self.exchange().await {
             Ok(response) if response.status() == StatusCode::UNAUTHORIZED => {
-                match scheme.refused(&mut self.request, response.headers()).await {
+                match scheme.refused(&mut self.request, response.headers()) {
                     Ok(true) => self.exchange().await,
                     Ok(false) => Ok(response),
                     Err(error) => {

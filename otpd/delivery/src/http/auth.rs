@@ -84,7 +84,7 @@ impl Scheme {
     }
 
     /// Takes note of an answer of 401. True: the request is to be sent once more.
-    pub(super) async fn refused(
+    pub(super) fn refused(
         &self,
         request: &mut Request,
         answer: &HeaderMap,
@@ -92,7 +92,10 @@ impl Scheme {
         match self {
             Self::Fixed | Self::Sign(_) => Ok(false),
             Self::Program(program) => {
-                *program.token.lock().await = None;
+                // Where it is taken, another message is getting a new token just now.
+                if let Ok(mut token) = program.token.try_lock() {
+                    *token = None;
+                }
                 Ok(false)
             }
             Self::Digest { username, password } => {

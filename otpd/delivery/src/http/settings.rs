@@ -97,7 +97,8 @@ pub enum Auth {
         session_token: Option<Hidden>,
     },
     /// A bearer token that a program prints; for tokens that live shortly, such as signed JWTs. It
-    /// is run without arguments, with an empty environment and within the message's time.
+    /// is run without arguments, with an empty environment, and killed where it would leave less of
+    /// `timeout` than `connect_timeout`.
     Program {
         /// Absolute path of the program; root's, and writable by nobody else.
         path: PathBuf,

@@ -173,6 +173,21 @@ async fn what_a_receipt_repeats_is_scrubbed() {
     assert!(receipt.reply.starts_with("200 OK: …-17 POST"), "{}", receipt.reply);
 }
 
+/// Only the start of a reply is kept: each part of what was sent is repeated alone.
+#[tokio::test]
+async fn no_part_of_a_request_comes_back_by_a_failure() {
+    for part in 0..12 {
+        let server = Server::start(move |seen| {
+            let echo = seen.echo().replace('&', "\r\n");
+            reply("400 Bad Request", echo.lines().nth(part).unwrap())
+        })
+        .await;
+        let (end, text) = ends(send(settings(&server.url("/"))).await);
+        assert_eq!(end, Unavailable);
+        assert!(text.contains("400 Bad Request: "), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_gateway_that_is_not_there_is_unavailable() {
     let server = Server::start(|_| reply("200 OK", "")).await;
@@ -301,7 +316,7 @@ async fn only_the_gateway_itself_is_told_anything() {
         };
         let (end, text) = ends(answer);
         assert!(text.contains(trouble), "{trouble}: {text}");
-        assert_eq!((end, server.seen().len()), (Unavailable, 0));
+        assert_eq!((end, server.seen().len(), server.connections()), (Unavailable, 0, 1));
     }
     // Plain text, to a gateway that speaks TLS.
     let server =

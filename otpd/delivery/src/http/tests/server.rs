@@ -3,7 +3,10 @@
 use std::{
     fmt::Write as _,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -98,6 +101,7 @@ type Script = dyn Fn(&Seen) -> Reply + Send + Sync;
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -127,19 +131,26 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (script, log) = (Arc::new(script), Arc::clone(&seen));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (script, log, count) = (Arc::new(script), Arc::clone(&seen), Arc::clone(&connections));
         let task = tokio::spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
+            let mut open = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (script, log, tls) = (Arc::clone(&script), Arc::clone(&log), tls.clone());
-                connections.spawn(connection(stream, tls, log, script));
+                count.fetch_add(1, Ordering::Relaxed);
+                open.spawn(connection(stream, tls, log, script));
             }
         });
-        Self { address, seen, task }
+        Self { address, seen, connections, task }
     }
 
     pub(super) fn url(&self, rest: &str) -> String {
         format!("http://{}{rest}", self.address)
+    }
+
+    /// How many connections there were so far.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// All requests so far.
