@@ -10,7 +10,7 @@ use otp_core::contact::PhoneNumber;
 use tokio::time::{advance, sleep};
 
 use super::*;
-use crate::{Hidden, Pending, Recipient};
+use crate::{Hidden, Pending, Recipient, modemmanager};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -276,6 +276,36 @@ async fn a_test_asks_exactly_one_whatever_its_breaker_says() {
     assert!(dispatcher.ready(&order[..1]));
     let report = dispatcher.test(&id("z"), &message()).await;
     assert_eq!(report.outcome, Err(unconfigured()));
+}
+
+#[tokio::test]
+async fn what_is_configured_as_before_stays_as_it_is() {
+    let settings = |bus: &str| {
+        let bus = format!("unix:path=/nonexistent/{bus}");
+        Provider::ModemManager(modemmanager::Settings { bus, ..Default::default() })
+    };
+    let dispatcher = Dispatcher::new();
+    let configure = |providers: &[(&str, Provider)]| {
+        let providers = providers.iter().map(|(name, settings)| (id(name), settings.clone()));
+        dispatcher.configure(providers.collect())
+    };
+    let rest = || -> Vec<_> {
+        let name = |health: Health| (health.id.name, health.circuit != Circuit::Closed);
+        dispatcher.health().into_iter().map(name).collect()
+    };
+    let state = |a, b| vec![("a".to_owned(), a), ("b".to_owned(), b)];
+    configure(&[("a", settings("1")), ("b", settings("1"))]).unwrap();
+    let report = dispatcher.send(&[id("a"), id("b")], &message(), MINUTE).await;
+    assert_eq!((report.tries.len(), rest()), (2, state(true, true)), "{report:?}");
+    configure(&[("a", settings("1")), ("b", settings("2"))]).unwrap();
+    assert_eq!(rest(), state(true, false));
+    let wrong = modemmanager::Settings { timeout: Duration::ZERO, ..Default::default() };
+    let error = configure(&[("c", Provider::ModemManager(wrong))]).unwrap_err();
+    assert!(error.starts_with("provider sms.c: timeout "), "{error}");
+    assert_eq!(rest(), state(true, false));
+    assert_eq!(dispatcher.health()[0].kind, "modemmanager");
+    configure(&[("b", settings("2"))]).unwrap();
+    assert_eq!(rest(), [("b".to_owned(), false)]);
 }
 
 #[tokio::test]
