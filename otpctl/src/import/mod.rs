@@ -107,8 +107,8 @@ fn number(fields: &mut Fields, section: &mut Section) -> Result<(), String> {
         Some("+") => section.set("number", "digits"),
         Some(prefix) => {
             let note = format!(
-                "SUPPRESS_PREFIX {prefix:?} is left out: numbers start with + and the country here; \
-                 see `number` in otpd(8)."
+                "SUPPRESS_PREFIX {prefix:?} is left out: numbers start with + and the country here. \
+                 Set `number` if the gateway wants them otherwise."
             );
             section.note(&note);
         }
