@@ -45,7 +45,7 @@ pub struct Work<'a> {
 pub type Transition = Box<dyn FnOnce(&mut Work<'_>) + Send>;
 
 /// Longest [`Outgoing::payload`] in bytes.
-pub const LONGEST_PAYLOAD: usize = 4096;
+pub const LONGEST_PAYLOAD: usize = 16 * 1024;
 
 /// How long the ledger remembers a message, in milliseconds: 24 hours.
 pub const LEDGER_MS: i64 = 24 * 60 * 60 * 1000;
