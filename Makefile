@@ -41,6 +41,7 @@ install:
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d packaging/sysusers/*.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/tmpfiles.d packaging/tmpfiles/*.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/pam_otp README.md packaging/otpd.toml.example
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/pam_otp/recipes packaging/recipes/*.toml
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 packaging/man/*.8
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	$(TARGET)/release/otpctl man $(DESTDIR)$(PREFIX)/share/man/man1
