@@ -1,9 +1,9 @@
 """A mail server: aiosmtpd, with each message that it takes as a JSON document on a line of a file.
 
-smtp.py PORT start|implicit|plain INBOX [CERTIFICATE KEY [USER PASSWORD]]
+smtp.py PORT start|implicit|plain INBOX [CERTIFICATE KEY ACCOUNT]
 
-With a user and a password nobody sends without them; in the mode `start` not even EHLO is enough
-before STARTTLS.
+With an account, a file with a line for the user and one for the password, nobody else sends; in the
+mode `start` not before STARTTLS.
 """
 
 import asyncio
@@ -40,11 +40,12 @@ class Inbox:
 
 def main():
     port, mode, inbox, *rest = sys.argv[1:]
-    context = None
+    context, known = None, []
     if rest:
+        with open(rest[2], "rb") as account:
+            known = account.read().splitlines()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(rest[0], rest[1])
-    known = [word.encode() for word in rest[2:]]
 
     def knows(server, session, envelope, mechanism, data):
         fits = isinstance(data, LoginPassword) and [data.login, data.password] == known

@@ -165,6 +165,12 @@ pub(crate) fn owned(path: &str, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
+/// Lets root write and the daemon read a file, and nobody else.
+pub(crate) fn show_to_daemon(path: &str) {
+    chown(path, Some(0), Some(OTPD)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
+}
+
 /// The files under test, readable by every user, and the policies of the bus and of polkit.
 fn programs() {
     let host = settings::pam_host();

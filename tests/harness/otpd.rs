@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::{
     bus::activated,
     code::Token,
-    namespace::{PROGRAMS, owned},
+    namespace::{PROGRAMS, owned, show_to_daemon},
     process::{Output, Process, SOON, command, run},
 };
 
@@ -50,6 +50,7 @@ impl Otpd {
     /// Writes the configuration, makes key and store and starts the daemon.
     pub(crate) fn start(configuration: &str, start: Start) -> Self {
         fs::write(CONFIGURATION, configuration).unwrap();
+        show_to_daemon(CONFIGURATION);
         run(command(&program("otpd")).arg("init"), b"").ok();
         let _ = fs::remove_file(NOTIFY);
         let notify = UnixDatagram::bind(NOTIFY).unwrap();

@@ -148,7 +148,7 @@ impl Sshd {
             "StrictHostKeyChecking=no",
             "UserKnownHostsFile=/dev/null",
             "GlobalKnownHostsFile=/dev/null",
-            "LogLevel=ERROR",
+            "LogLevel=INFO",
             "GSSAPIAuthentication=no",
             "IdentitiesOnly=yes",
             "IdentityAgent=none",
@@ -188,10 +188,12 @@ fn prompts(ask: &str) -> Vec<String> {
 
 fn session(user: &str, ask: &str, done: Output) -> Session {
     let asked: String = prompts(ask).iter().map(|prompt| format!("prompt: {prompt:?}\n")).collect();
-    let told = done.stderr.replace(&format!("{user}@127.0.0.1"), "USER");
+    let new_host = |line: &&str| line.starts_with("Warning: Permanently added");
+    let said: String = done.stderr.split_inclusive('\n').filter(|line| !new_host(line)).collect();
+    let told = format!("{asked}{said}").replace(&format!("{user}@127.0.0.1"), "USER");
     Session {
         admitted: done.status.success() && done.stdout == format!("admitted as {user}\n"),
-        transcript: format!("{asked}{told}{}", done.stdout),
+        transcript: format!("{told}{}", done.stdout),
         took: done.took,
     }
 }

@@ -153,7 +153,7 @@ fn dependencies_point_in_the_directions_of_the_design() {
         // Gateways are spoken to with the well-known libraries, and with Rust's TLS.
         let delivers = ["otpd", "otp-delivery"].contains(&package);
         let allowed = |library: &&&str| {
-            delivers && ["hyper", "reqwest", "rustls", "lettre"].contains(**library)
+            delivers && ["hyper", "reqwest", "rustls", "lettre"].contains(*library)
         };
         never.extend(network.iter().filter(|library| !allowed(library)));
         let wrong: Vec<_> = never.iter().filter(|name| built.contains(**name)).collect();

@@ -3,12 +3,18 @@
 use std::{fs, thread, time::Duration};
 
 use harness::{
-    BusKind, Login, MODULE, PASSWORD, World,
+    BusKind, Counterpart, Login, MODULE, PASSWORD, World,
+    counterparts::{
+        gateway::Behaviour,
+        smtp::{SECRET, Tls},
+    },
     otpd::{Start, enrol, items, otpctl_with},
     pam::code,
-    process::status,
+    process::{status, until},
     sshd::Methods,
 };
+
+use crate::delivery::{ADDRESS, DIGITS, NUMBER, dead, enrolling, none_of, reach, ssh};
 
 /// Everything that the machine's processes show of themselves: arguments and environment.
 fn shown() -> String {
@@ -106,6 +112,76 @@ fn the_store_holds_no_secret_in_clear() {
                 !files.windows(token.secret.len()).any(|bytes| bytes == token.secret.as_bytes()),
                 "a base32 secret"
             );
+        }
+    });
+}
+
+/// Of a code that is delivered, the number it goes to and the providers' passwords: nothing is
+/// logged, shown or recorded, and no code and no text is in clear in the store.
+#[test]
+fn no_delivered_code_is_logged_shown_or_kept() {
+    const PROVIDER: &str = "gateway-Secret-79";
+    const QUERY: &str = "query-Secret-80";
+    World::run(|world| {
+        world.bus(BusKind::Broker);
+        let (gateway, server) = (world.gateway(), world.smtp(Tls::Start));
+        let sms = gateway.provider("main")
+            + &format!(
+                "user = \"otp\"\npassword = \"{PROVIDER}\"\nparameters = {{ key = \"{QUERY}\" }}\n"
+            );
+        let spare = dead("dead") + &format!("parameters = {{ key = \"{QUERY}\" }}\n");
+        let order = "[[method]]\nname = \"sms\"\nproviders = [\"dead\", \"main\"]\n";
+        let policy = enrolling(&["sms", "email"]);
+        let mut otpd = world.otpd(&(sms + &spare + &server.provider("main") + order + &policy));
+        world
+            .stack("sshd", &["requisite pam_unix.so nodelay", &format!("required {MODULE} debug")]);
+        reach("alice", &[&format!("mobile={NUMBER}")]);
+        reach("bob", &[&format!("mail={ADDRESS}")]);
+        let sshd = world.sshd(Methods::Keyboard);
+        let mut seen = String::new();
+        thread::scope(|scope| {
+            let logins = scope.spawn(|| {
+                ssh(&sshd, "alice", |_| gateway.await_message(1).code(DIGITS)).admitted
+                    && ssh(&sshd, "bob", |_| server.await_message(1).code(DIGITS)).admitted
+            });
+            while !logins.is_finished() {
+                seen += &shown();
+                thread::sleep(Duration::from_millis(2));
+            }
+            assert!(logins.join().unwrap());
+        });
+        gateway.behave(Behaviour::Echo);
+        let open = ssh(&sshd, "alice", |_| none_of(&[&gateway.await_message(2).code(DIGITS)]));
+        assert!(!open.admitted);
+        until("the gateway's refusal is recorded", || {
+            items(&["audit"]).iter().any(|record| record.to_string().contains("refused"))
+        });
+        let logged = world.log().records().join("\n");
+        let told = items(&["audit"]).iter().map(ToString::to_string).collect::<String>()
+            + &otpctl_with(&["status"], b"").ok()
+            + &otpctl_with(&["config", "show"], b"").ok();
+        otpd.kill();
+        let mut kept = Vec::new();
+        for entry in fs::read_dir("/var/lib/otpd").unwrap().flatten() {
+            kept.extend(fs::read(entry.path()).unwrap());
+        }
+        let kept = String::from_utf8_lossy(&kept);
+        let codes: Vec<_> = gateway.messages().into_iter().chain(server.messages()).collect();
+        assert_eq!(codes.len(), 3);
+        let codes: Vec<_> = codes.iter().map(|message| message.code(DIGITS)).collect();
+        let secrets = codes.iter().map(String::as_str).chain([PASSWORD, PROVIDER, QUERY, SECRET]);
+        let numbers = [NUMBER, NUMBER.trim_start_matches('+')];
+        for secret in secrets.clone().chain(numbers) {
+            for (place, text) in [
+                ("the log", &logged),
+                ("arguments and environments", &seen),
+                ("what the administrator is shown", &told),
+            ] {
+                assert!(!text.contains(secret), "{secret} is in {place}");
+            }
+        }
+        for secret in secrets {
+            assert!(!kept.contains(secret), "{secret} is in the store");
         }
     });
 }

@@ -4,6 +4,7 @@ mod capacity;
 mod configuration;
 mod contract;
 mod crash;
+mod delivery;
 mod doors;
 mod environment;
 mod input;

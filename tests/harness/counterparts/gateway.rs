@@ -26,6 +26,8 @@ pub enum Behaviour {
     Answer(u16, String),
     /// Answers with [`Behaviour::ok`] after this time.
     Late(Duration),
+    /// Fails with 400 and the request's own target and body.
+    Echo,
     /// 302 to this address.
     Redirect(String),
     /// Sends the headers of a success and says no more.
@@ -153,7 +155,7 @@ impl Counterpart for Gateway {
 /// The keys of a provider that calls a gateway of this kind.
 pub fn keys(url: &str) -> String {
     format!(
-        "type = \"http\"\nurl = \"{url}\"\nmethod = \"get\"\ntext_key = \"message\"\nphone_key = \"phone\"\nsuccess_prefix = \"ID\"\n"
+        "type = \"http\"\nurl = \"{url}\"\nmethod = \"GET\"\ntext_key = \"message\"\nphone_key = \"phone\"\nsuccess_prefix = \"ID\"\n"
     )
 }
 
@@ -167,8 +169,13 @@ fn serve(state: &State, stream: TcpStream) -> std::io::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let request = read(&mut BufReader::new(stream.try_clone()?))?;
+    let mut behaviour = state.behaviour.lock().unwrap().clone();
+    if behaviour == Behaviour::Echo {
+        let said: Vec<_> = request.parameters.values().cloned().collect();
+        let text = format!("refused: {} {} {}", said.join(" "), request.target, request.body);
+        behaviour = Behaviour::Answer(400, text);
+    }
     state.requests.lock().unwrap().push(request);
-    let behaviour = state.behaviour.lock().unwrap().clone();
     answer(state, stream, behaviour)
 }
 
@@ -211,7 +218,7 @@ fn answer(state: &State, mut stream: TcpStream, behaviour: Behaviour) -> std::io
             }
             Ok(())
         }
-        Behaviour::Close => Ok(()),
+        Behaviour::Close | Behaviour::Echo => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Mail servers: aiosmtpd.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{fs, path::PathBuf, process::Stdio};
 
 use serde::Deserialize;
 
@@ -67,7 +67,10 @@ impl Smtp {
         server.args([&port.to_string(), mode]).arg(&inbox).stderr(Stdio::null());
         let certificate = (tls != Tls::Plain).then(|| Certificate::new(flaw));
         if let Some(Certificate { certificate, key, .. }) = &certificate {
-            server.args([certificate, key, USER, SECRET]);
+            // Not as arguments: everybody can read those.
+            let account = inbox.with_file_name("account");
+            fs::write(&account, format!("{USER}\n{SECRET}\n")).unwrap();
+            server.args([certificate, key]).arg(account);
         }
         let process = Process::start(&mut server);
         await_port("the mail server", port);
@@ -97,7 +100,7 @@ impl Smtp {
         );
         if let Some(certificate) = &self.certificate {
             keys += &format!(
-                "username = \"{USER}\"\npassword = \"{SECRET}\"\nca = {:?}\n",
+                "user = \"{USER}\"\npassword = \"{SECRET}\"\nca = {:?}\n",
                 certificate.authority
             );
         }
@@ -107,7 +110,7 @@ impl Smtp {
     /// The section of a provider of SMS: the gateway takes the number in the subject.
     pub fn sms_provider(&self, name: &str) -> String {
         format!(
-            "[provider.sms.{name}]\n{}from = \"otp@example.com\"\nto = \"gateway@example.net\"\nsubject = \"<phone>\"\nbody = \"<otp>\"\n",
+            "[provider.sms.{name}]\n{}from = \"otp@example.com\"\nto = \"gateway@example.net\"\nsubject = \"{{phone}}\"\nbody = \"{{text}}\"\n",
             self.server()
         )
     }
