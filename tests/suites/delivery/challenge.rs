@@ -1,6 +1,6 @@
 //! The prompt at which a code is asked for that was sent.
 
-use std::{thread::sleep, time::Duration};
+use std::thread::sleep;
 
 use harness::{
     Counterpart, Host, Login, MODULE, World,
@@ -12,12 +12,9 @@ use harness::{
 };
 
 use super::{
-    ADDRESS, DIGITS, MASKED_ADDRESS, MASKED_NUMBER, NUMBER, PASSWORD_THEN_CODE, enrolling, log_in,
-    none_of, reach, ssh, tokens,
+    ADDRESS, DIGITS, MASKED_ADDRESS, MASKED_NUMBER, NUMBER, PASSWORD_THEN_CODE, RESEND, enrolling,
+    log_in, none_of, reach, ssh, tokens,
 };
-
-/// Beyond this another code is sent.
-const RESEND: Duration = Duration::from_millis(10_100);
 
 /// alice, whose token of type sms was made at an earlier login.
 fn with_sms(configuration: &str, test: impl FnOnce(&World, &Gateway, &mut Host) + Send) {

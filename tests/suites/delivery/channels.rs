@@ -1,29 +1,36 @@
 //! What a login is, from the password to the code that arrived, by every kind of provider.
 
+use std::thread::sleep;
+
 use harness::{
     Counterpart, PASSWORD, World,
     counterparts::smtp::{Smtp, Tls},
     golden::golden,
     otpd::document,
+    settings::rounds,
     sshd::Methods,
 };
 
 use super::{
-    ADDRESS, DIGITS, NUMBER, PASSWORD_THEN_CODE, enrolling, events, none_of, reach, ssh, tokens,
+    ADDRESS, DIGITS, EXPIRY, NUMBER, PASSWORD_THEN_CODE, RESEND, dead, enrolling, events, none_of,
+    reach, ssh, tokens,
 };
 
-/// alice has a password and a number or an address, and nothing else: her first login sends a code
-/// and makes a token; what is wrong is refused, and every code is good once.
+/// alice has a password and a number or an address, and nothing else: her first login sends a code,
+/// over the second provider because the first is down, and makes a token; what is wrong is refused,
+/// and every code is good once.
 fn accepted(world: &World, method: &str, counterpart: &dyn Counterpart) {
-    let _otpd = world.otpd(&(counterpart.provider("main") + &enrolling(&[method])));
+    let providers = down(method) + &counterpart.provider("main");
+    let order = format!(
+        "[[method]]\nname = {method:?}\nproviders = [\"down\", \"main\"]\nvalidity = \"1m\"\n[lockout]\nafter = 20\n"
+    );
+    let _otpd = world.otpd(&(providers + &order + &enrolling(&[method])));
     world.stack("sshd", &PASSWORD_THEN_CODE);
-    let (contact, to) = match method {
-        "sms" => (format!("mobile={NUMBER}"), NUMBER),
-        _ => (format!("mail={ADDRESS}"), ADDRESS),
-    };
-    reach("alice", &[&contact]);
+    let to = if method == "sms" { NUMBER } else { ADDRESS };
+    reach("alice", &[&if method == "sms" { format!("mobile={to}") } else { format!("mail={to}") }]);
     let sshd = world.sshd(Methods::Keyboard);
     let code_of = |n: usize| counterpart.await_message(n).code(DIGITS);
+    let with = |n: usize| ssh(&sshd, "alice", |_| code_of(n));
 
     let unknown = sshd.login("carol", &["wrong"]);
     let refused = sshd.login("alice", &["wrong"]);
@@ -31,7 +38,7 @@ fn accepted(world: &World, method: &str, counterpart: &dyn Counterpart) {
     assert_eq!(refused.transcript, unknown.transcript);
     assert!(tokens("alice").is_empty() && counterpart.messages().is_empty());
 
-    let first = ssh(&sshd, "alice", |_| code_of(1));
+    let first = with(1);
     assert!(first.admitted, "{}", first.transcript);
     golden(&format!("sshd-{method}-admitted"), &first.transcript);
     assert_eq!(tokens("alice"), [method]);
@@ -42,24 +49,56 @@ fn accepted(world: &World, method: &str, counterpart: &dyn Counterpart) {
     let wrong = ssh(&sshd, "alice", |_| none_of(&[&code_of(1), &code_of(2)]));
     assert!(!wrong.admitted, "a wrong code");
     golden(&format!("sshd-{method}-refused"), &wrong.transcript);
-    let used = ssh(&sshd, "alice", |_| code_of(1));
+    let used = with(1);
     assert!(!used.admitted, "a used code");
     assert_eq!(used.transcript, wrong.transcript);
-    let second = ssh(&sshd, "alice", |_| code_of(2));
+    let second = with(2);
     assert!(second.admitted, "{}", second.transcript);
     counterpart.stays_at(2);
-    assert_eq!(tokens("alice"), [method]);
     assert_eq!(document(&["user", "show", "alice"])["failures"], 0);
+
+    for n in 1..=3 {
+        let wrong = ssh(&sshd, "alice", |_| none_of(&[&code_of(3)]));
+        assert!(!wrong.admitted, "try {n}");
+    }
+    assert!(!with(3).admitted, "the fourth try");
+    let mut prompts = 0;
+    let resent = ssh(&sshd, "alice", |_| {
+        prompts += 1;
+        if prompts > 1 {
+            return code_of(4);
+        }
+        counterpart.stays_at(3);
+        sleep(RESEND);
+        "resend".to_owned()
+    });
+    assert!(resent.admitted, "{}", resent.transcript);
+    counterpart.stays_at(4);
+    if rounds(0, 1) > 0 {
+        assert!(!ssh(&sshd, "alice", |_| none_of(&[&code_of(5)])).admitted);
+        sleep(EXPIRY);
+        assert!(!with(5).admitted, "a code that is over");
+        assert!(with(6).admitted, "the next one");
+    }
+
+    assert_eq!(tokens("alice"), [method]);
     let events = events("alice");
     for event in [("enrol", "ok"), ("challenge", "ok"), ("send", "ok"), ("login", "ok")] {
-        assert!(
-            events.iter().any(|(e, r)| (e.as_str(), r.as_str()) == event),
-            "{event:?}: {events:?}"
-        );
+        let found = events.iter().any(|(e, r)| (e.as_str(), r.as_str()) == event);
+        assert!(found, "{event:?}: {events:?}");
     }
     let logged = world.log().records().join("\n");
-    for secret in [&code_of(1), &code_of(2), &PASSWORD.to_owned()] {
-        assert!(!logged.contains(secret), "{secret} is in the log");
+    let codes = counterpart.messages().into_iter().map(|message| message.code(DIGITS));
+    for secret in codes.chain([PASSWORD.to_owned()]) {
+        assert!(!logged.contains(&secret), "{secret} is in the log");
+    }
+}
+
+/// A provider that nobody is behind.
+fn down(method: &str) -> String {
+    match method {
+        "sms" => dead("down"),
+        _ => "[provider.email.down]\ntype = \"smtp\"\nserver = \"127.0.0.1\"\nport = 9\ntls = \"none\"\nfrom = \"otp@example.com\"\n".to_owned(),
     }
 }
 
@@ -83,7 +122,9 @@ fn sms_by_modemmanager() {
     World::run(|world| {
         let modem = world.modem();
         accepted(world, "sms", &modem);
-        harness::process::until("the modem forgets the messages", || modem.deleted() == 2);
+        harness::process::until("the modem forgets the messages", || {
+            modem.deleted() == modem.messages().len()
+        });
     });
 }
 

@@ -9,7 +9,7 @@ mod hostile;
 mod injection;
 mod outage;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use harness::{
     Host, Login, MODULE, Outcome, PASSWORD,
@@ -24,6 +24,10 @@ pub(crate) const ADDRESS: &str = "alice@example.com";
 pub(crate) const MASKED_ADDRESS: &str = "a*****@example.com";
 /// Length of a code.
 pub(crate) const DIGITS: usize = 6;
+/// Beyond this another code is sent: the shortest time that can be set, and a little more.
+const RESEND: Duration = Duration::from_millis(10_100);
+/// Beyond this a code is over that was given the shortest time.
+const EXPIRY: Duration = Duration::from_millis(61_000);
 /// The stack in which a code is sent to those only who know the password.
 pub(crate) const PASSWORD_THEN_CODE: [&str; 2] =
     ["requisite pam_unix.so nodelay", "required /run/e2e/bin/pam_otp.so"];

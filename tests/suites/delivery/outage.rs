@@ -1,10 +1,13 @@
 //! Providers that fail, and a daemon that ends while messages wait.
 
-use std::{thread::sleep, time::Duration};
+use std::thread::sleep;
 
 use harness::{
     Counterpart, Login, MODULE, World,
-    counterparts::{gateway::Behaviour, smtp::Tls},
+    counterparts::{
+        gateway::{Behaviour, keys},
+        smtp::Tls,
+    },
     golden::golden,
     otpd::{audit, otpctl_with},
     pam::code,
@@ -13,12 +16,9 @@ use harness::{
 };
 
 use super::{
-    ADDRESS, DIGITS, NUMBER, PASSWORD_THEN_CODE, dead, enrolling, events, log_in, reach, ssh,
-    tokens,
+    ADDRESS, DIGITS, EXPIRY, NUMBER, PASSWORD_THEN_CODE, dead, enrolling, events, log_in, reach,
+    ssh, tokens,
 };
-
-/// The shortest time that a code can be given, and a little more.
-const EXPIRY: Duration = Duration::from_millis(61_000);
 
 fn alice() -> Login {
     Login::new("login", "alice")
@@ -65,38 +65,66 @@ fn the_next_mail_server_takes_over() {
     });
 }
 
-/// When no provider takes it, the next prompt says so, and another method is a word away.
-#[test]
-fn another_method_is_offered_when_all_providers_are_down() {
-    World::run(|world| {
-        let server = world.smtp(Tls::Plain);
-        let order = "[[method]]\nname = \"sms\"\nproviders = [\"one\", \"two\"]\n";
-        let providers = dead("one") + &dead("two") + &server.provider("main");
-        let _otpd = world.otpd(&(providers + order + &enrolling(&["sms", "email"])));
-        world.stack("sshd", &PASSWORD_THEN_CODE);
-        reach("alice", &[&format!("mobile={NUMBER}"), &format!("mail={ADDRESS}")]);
-        for method in ["sms", "email"] {
-            otpctl_with(&["token", "add", "alice", "--method", method, "--no-confirm"], b"").ok();
-        }
-        let sshd = world.sshd(Methods::Keyboard);
-        let mut prompts = 0;
-        let session = ssh(&sshd, "alice", |_| {
-            prompts += 1;
-            match prompts {
-                1 => {
-                    until("the message is given up", || {
-                        events("alice").contains(&("send".into(), "unavailable".into()))
-                    });
-                    String::new()
-                }
-                2 => "email".to_owned(),
-                _ => server.await_message(1).code(DIGITS),
+/// When no provider takes it, the next prompt says so, and another method is a word away. Both
+/// providers, `one` and `two`, are of this kind, with nobody behind them.
+fn another_method_is_offered(world: &World, method: &str, kind: &str) {
+    let (gateway, server) = (world.gateway(), world.smtp(Tls::Plain));
+    let (other, word): (&dyn Counterpart, _) =
+        if method == "sms" { (&server, "email") } else { (&gateway, "sms") };
+    let dead = ["one", "two"].map(|name| format!("[provider.{method}.{name}]\n{kind}\n")).concat();
+    let order = format!("[[method]]\nname = {method:?}\nproviders = [\"one\", \"two\"]\n");
+    let policy = format!(
+        "[[policy]]\nname = \"both\"\nmatch = {{ service = [\"sshd\"] }}\nmethods = [{method:?}, {word:?}]\n"
+    );
+    let _otpd = world.otpd(&(dead + &other.provider("main") + &order + &policy));
+    world.stack("sshd", &PASSWORD_THEN_CODE);
+    reach("alice", &[&format!("mobile={NUMBER}"), &format!("mail={ADDRESS}")]);
+    for method in [method, word] {
+        otpctl_with(&["token", "add", "alice", "--method", method, "--no-confirm"], b"").ok();
+    }
+    let sshd = world.sshd(Methods::Keyboard);
+    let mut prompts = 0;
+    let session = ssh(&sshd, "alice", |_| {
+        prompts += 1;
+        match prompts {
+            1 => {
+                until("the message is given up", || {
+                    events("alice").contains(&("send".into(), "unavailable".into()))
+                });
+                String::new()
             }
-        });
-        assert!(session.admitted, "{}", session.transcript);
-        golden("sshd-outage-admitted", &session.transcript);
-        server.stays_at(1);
+            2 => word.to_owned(),
+            _ => other.await_message(1).code(DIGITS),
+        }
     });
+    assert!(session.admitted, "{kind}: {}", session.transcript);
+    golden(&format!("sshd-{method}-down-admitted"), &session.transcript);
+}
+
+#[test]
+fn another_method_is_offered_when_all_providers_of_sms_are_down() {
+    let mail = "from = \"otp@example.com\"\nserver = \"127.0.0.1\"\nport = 9\ntls = \"none\"\nto = \"gateway@example.net\"\nbody = \"{text}\"\n";
+    for kind in [
+        keys("http://127.0.0.1:9/"),
+        format!("type = \"smtp\"\n{mail}"),
+        "type = \"smpp\"\nserver = \"127.0.0.1\"\nport = 9\nsystem_id = \"otp\"\n".to_owned(),
+        "type = \"gnokii\"\nconfig = \"/etc/nothing\"\n".to_owned(),
+        "type = \"modemmanager\"\n".to_owned(),
+        "type = \"exec\"\npath = \"/bin/false\"\n".to_owned(),
+    ] {
+        World::run(|world| another_method_is_offered(world, "sms", &kind));
+    }
+}
+
+#[test]
+fn another_method_is_offered_when_all_providers_of_mail_are_down() {
+    for kind in [
+        "type = \"smtp\"\nserver = \"127.0.0.1\"\nport = 9\ntls = \"none\"\n",
+        "type = \"sendmail\"\npath = \"/usr/bin/false\"\n",
+    ] {
+        let kind = format!("{kind}from = \"otp@example.com\"\n");
+        World::run(|world| another_method_is_offered(world, "email", &kind));
+    }
 }
 
 /// A message that is on disk goes out after the daemon was killed, and its code is good, once.
@@ -149,9 +177,8 @@ fn codes_end_and_their_messages_with_them() {
         reach("user000", &["mobile=+491701234500"]);
         world.host().wait_at_prompt(Login::new("login", "user000"));
         gateway.await_message(2);
-        sleep(EXPIRY - Duration::from_secs(6));
-        otpd.stop();
-        sleep(Duration::from_secs(6));
+        otpd.kill();
+        sleep(EXPIRY);
         gateway.behave(Behaviour::ok());
         otpd.restart();
         let mut host = world.host();
