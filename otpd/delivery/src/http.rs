@@ -23,7 +23,7 @@ use self::{
     auth::Scheme,
     reply::Rules,
     request::{Plan, Request},
-    template::{json, percent},
+    template::{json, percent, xml},
 };
 pub use self::{
     reply::Pattern,
@@ -31,7 +31,7 @@ pub use self::{
         Auth, Body, JsonRule, LONGEST, MOST_RETRIES, MessageId, Method, NumberFormat, Settings,
     },
 };
-use crate::{Answer, Channel, Failure, Hidden, Message, Pending, Receipt, scrub, tls};
+use crate::{Answer, Channel, Failure, Hidden, Message, Pending, Receipt, TEXT, redact, tls};
 
 /// How much of a reply is read, in bytes.
 const REPLY: usize = 64 * 1024;
@@ -39,6 +39,8 @@ const REPLY: usize = 64 * 1024;
 const REASON: Duration = Duration::from_secs(1);
 /// How long to wait before the first retry; twice as long before each next one.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Longest name of a message that is kept, in bytes.
+const ID: usize = 128;
 /// Shortest part of the URL's path that is taken for a key.
 const KEY: usize = 16;
 
@@ -53,7 +55,7 @@ pub struct Http {
     plan: Plan,
     rules: Rules,
     scheme: Scheme,
-    /// Everything configured that a reply must not bring into a log; the longest first.
+    /// Everything configured that a reply must not bring into a log.
     secrets: Vec<Hidden>,
     connect_timeout: Duration,
     timeout: Duration,
@@ -93,7 +95,8 @@ impl Http {
                 return answer;
             };
             // A retry that could not connect in time would leave unknown what became of it.
-            if Instant::now() + wait + self.connect_timeout > deadline {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            if wait.saturating_add(self.connect_timeout) > remaining {
                 return answer;
             }
             sleep(wait).await;
@@ -158,9 +161,12 @@ impl Attempt<'_> {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => {
                 let reason = self.told(&reason(&error));
-                Err(if error.is_connect() && !tls_failed(&error) {
+                let tls = tls_error(&error);
+                // With TLS 1.3 the refusal of our certificate comes when we believe to be done.
+                let refused = matches!(tls, Some(rustls::Error::AlertReceived(_)));
+                Err(if error.is_connect() && tls.is_none() {
                     (Err(Failure::Unavailable(reason)), Some(Duration::ZERO))
-                } else if error.is_connect() || error.is_builder() || tls_failed(&error) {
+                } else if error.is_connect() || error.is_builder() || refused {
                     (Err(Failure::Unavailable(reason)), None)
                 } else {
                     (Err(Failure::Unknown(reason)), None)
@@ -192,7 +198,7 @@ impl Attempt<'_> {
             let what = self.told(&format!("{rule}: {reply}"));
             return (Err(Failure::Unavailable(what)), None);
         }
-        let id = rules.id(&body).map(|id| self.scrubbed(&id));
+        let id = rules.id(&body).map(|id| self.hiding(&id, ID));
         (Ok(Receipt { id, reply: self.scrubbed(&reply) }), None)
     }
 
@@ -202,6 +208,11 @@ impl Attempt<'_> {
     }
 
     fn scrubbed(&self, text: &str) -> String {
+        self.hiding(text, TEXT)
+    }
+
+    /// The text without anything secret, cut to a length.
+    fn hiding(&self, text: &str, longest: usize) -> String {
         let headers = self.request.headers.values().filter(|value| value.is_sensitive());
         let headers: Vec<_> = headers
             .filter_map(|value| value.to_str().ok())
@@ -210,7 +221,7 @@ impl Attempt<'_> {
             .map(Hidden::from)
             .collect();
         let secrets = self.http.secrets.iter().chain(&headers).chain([self.phone]);
-        scrub(text, self.message, &secrets.collect::<Vec<_>>())
+        redact(text, self.message, &secrets.collect::<Vec<_>>(), longest)
     }
 }
 
@@ -242,7 +253,7 @@ fn client(settings: &Settings) -> Result<Client, String> {
     builder.build().map_err(|error| format!("no HTTP client can be set up: {}", reason(&error)))
 }
 
-/// Everything configured that may be secret, as it is and as it is sent; the longest first.
+/// Everything configured that may be secret, as it is, as it is sent, and as a page repeats it.
 fn secrets(settings: &Settings) -> Vec<Hidden> {
     let mut plain: Vec<String> = settings
         .parameters
@@ -274,11 +285,11 @@ fn secrets(settings: &Settings) -> Vec<Hidden> {
             plain.extend(session_token.iter().map(|token| token.expose().to_owned()));
         }
     }
-    let forms: BTreeSet<String> =
-        plain.iter().flat_map(|text| [text.clone(), percent(text), json(text)]).collect();
-    let mut forms: Vec<_> = forms.into_iter().map(Hidden::new).collect();
-    forms.sort_by_key(|text| std::cmp::Reverse(text.expose().len()));
-    forms
+    let forms: BTreeSet<String> = plain
+        .iter()
+        .flat_map(|text| [text.clone(), percent(text), json(text), xml(text)])
+        .collect();
+    forms.into_iter().map(Hidden::new).collect()
 }
 
 /// The first 64 KiB of a body, and whether that is all of it.
@@ -318,12 +329,12 @@ fn reason(error: &reqwest::Error) -> String {
     if parts.is_empty() { "the request cannot be made".to_owned() } else { parts.join(": ") }
 }
 
-/// Whether TLS has come to nothing: no request was read by anybody.
-fn tls_failed(error: &reqwest::Error) -> bool {
+/// What TLS has failed with, if it has.
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     let mut source = error.source();
     while let Some(cause) = source {
-        if cause.is::<rustls::Error>() {
-            return true;
+        if let Some(error) = cause.downcast_ref() {
+            return Some(error);
         }
         // What an I/O error wraps is not its source.
         let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
@@ -332,5 +343,5 @@ fn tls_failed(error: &reqwest::Error) -> bool {
             None => cause.source(),
         };
     }
-    false
+    None
 }

@@ -24,6 +24,8 @@ mod stand_in;
 mod sysexits;
 pub mod tls;
 
+use std::cmp::Reverse;
+
 pub use breaker::Circuit;
 pub use channel::{Answer, Channel, Failure, Pending, Receipt};
 pub use dispatch::{Dispatcher, Health, ProviderId, Report};
@@ -31,23 +33,43 @@ pub use hidden::Hidden;
 pub use message::{Message, PhoneFormat, Recipient};
 pub use provider::Provider;
 
+/// Longest text of the other side's in a log, in bytes.
+const TEXT: usize = 200;
+/// Fewest digits that are hidden as the part of a number that follows the country's code.
+const NATIONAL: usize = 6;
+
 /// A text of the other side's for a log: without control characters, cut to 200 bytes, and with
 /// every occurrence of a secret (the code, the text, passwords) and of the number replaced by `…`.
 #[must_use]
 pub fn scrub(reply: &str, message: &Message, secrets: &[&Hidden]) -> String {
-    redact(reply, message, secrets, 200)
+    redact(reply, message, secrets, TEXT)
 }
 
 /// As [`scrub`], cut to another length.
 fn redact(reply: &str, message: &Message, secrets: &[&Hidden], longest: usize) -> String {
-    let number = match &message.to {
-        Recipient::Phone(number) => vec![number.as_str(), number.digits()],
-        Recipient::Mailbox(address) => vec![address.as_str()],
+    let lower;
+    let mut hidden: Vec<&str> = match &message.to {
+        Recipient::Phone(number) => {
+            let digits = number.digits();
+            // The country's code has one to three digits; many a reply goes without it.
+            let national = (1..=3).filter_map(|code| digits.get(code..));
+            national
+                .filter(|part| part.len() >= NATIONAL)
+                .chain([number.as_str(), digits])
+                .collect()
+        }
+        Recipient::Mailbox(address) => {
+            lower = address.as_str().to_ascii_lowercase();
+            vec![address.as_str(), &lower]
+        }
     };
-    let hidden = [&message.text, &message.code, &message.subject];
-    let hidden = hidden.into_iter().chain(secrets.iter().copied()).map(Hidden::expose);
+    hidden.extend([&message.text, &message.code, &message.subject].map(Hidden::expose));
+    hidden.extend(secrets.iter().map(|secret| secret.expose()));
+    hidden.retain(|secret| secret.len() > 2);
+    // One may be a part of another, whose rest must not stay.
+    hidden.sort_unstable_by_key(|secret| Reverse(secret.len()));
     let mut text = reply.to_owned();
-    for secret in hidden.chain(number).filter(|secret| secret.len() > 2) {
+    for secret in hidden {
         text = text.replace(secret, "…");
     }
     let mut line = String::new();
@@ -58,4 +80,55 @@ fn redact(reply: &str, message: &Message, secrets: &[&Hidden], longest: usize) -
         line.push(c);
     }
     line.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use otp_core::contact::{MailAddress, PhoneNumber};
+
+    use super::*;
+
+    fn message(to: Recipient) -> Message {
+        Message {
+            id: "0123456789abcdef0123456789abcdef".to_owned(),
+            to,
+            text: "482913 is your code".into(),
+            subject: "Your code".into(),
+            code: "482913".into(),
+            user: "alice".to_owned(),
+            serial: "SMS0001".to_owned(),
+            until_ms: 0,
+            validity_ms: 0,
+        }
+    }
+
+    #[test]
+    fn nothing_secret_stays_and_no_part_of_it() {
+        let phone = PhoneNumber::parse("+491701234581", None).unwrap();
+        let phone = message(Recipient::Phone(phone));
+        let mail = MailAddress::parse("Alice@Example.com").unwrap();
+        let mail = message(Recipient::Mailbox(mail));
+        let secrets = [&Hidden::from("pass"), &Hidden::from("key482913key"), &Hidden::from("")];
+        for (message, reply, expected) in [
+            (&phone, "a 482913 b", "a … b"),
+            (&phone, "482913 is your code", "…"),
+            (&phone, "text=482913%20is%20your%20code", "text=…%20is%20your%20code"),
+            (&phone, "key482913key pass", "… …"),
+            (&phone, "+491701234581", "…"),
+            (&phone, "%2B491701234581", "%2B…"),
+            (&phone, "00491701234581", "00…"),
+            (&phone, "to 01701234581", "to 0…"),
+            (&phone, "to +49 1701234581", "to +49 …"),
+            (&mail, "<Alice@Example.com>", "<…>"),
+            (&mail, "<alice@example.com>", "<…>"),
+            (&phone, "a\r\nb\u{9b}c\0", "a  b c"),
+        ] {
+            assert_eq!(scrub(reply, message, &secrets), expected, "{reply:?}");
+        }
+        for (reply, length) in
+            [("x".repeat(300), 200), ("é".repeat(300), 200), ("…".repeat(300), 198)]
+        {
+            assert_eq!(scrub(&reply, &phone, &[]).len(), length);
+        }
+    }
 }

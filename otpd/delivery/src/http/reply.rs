@@ -9,8 +9,6 @@ use super::settings::Settings;
 
 /// Largest compiled form of a regular expression, in bytes.
 const PATTERN_SIZE: usize = 1 << 20;
-/// Longest name of a message that is kept, in bytes.
-const ID_SIZE: usize = 128;
 /// Replies with nothing in common: what matches them all says nothing.
 const UNLIKE: [&str; 3] = ["x", "0 ", "-é"];
 
@@ -194,7 +192,7 @@ impl Rules {
         Ok(())
     }
 
-    /// The gateway's name for the message: printable, at most 128 bytes.
+    /// The gateway's name for the message: printable, of any length.
     pub(super) fn id(&self, body: &str) -> Option<String> {
         let found = match self.id.as_ref()? {
             Locator::Json(pointer) => {
@@ -203,7 +201,7 @@ impl Rules {
             }
             Locator::Regex(pattern) => pattern.capture(body)?.to_owned(),
         };
-        let id: String = found.chars().filter(char::is_ascii_graphic).take(ID_SIZE).collect();
+        let id: String = found.chars().filter(char::is_ascii_graphic).collect();
         (!id.is_empty()).then_some(id)
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn json(value: &str) -> String {
 
 /// For an element or an attribute of XML 1.0 (section 2.4); control characters, which it cannot
 /// hold, are dropped.
-fn xml(value: &str) -> String {
+pub(super) fn xml(value: &str) -> String {
     let mut escaped = String::new();
     for c in value.chars().filter(|c| !c.is_control()) {
         match c {

@@ -10,6 +10,8 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::{
     server::{Reply, Server, reply, reply_with},
     *,
@@ -46,6 +48,7 @@ fn clean(text: &str) {
         "1701234581",
         PASSWORD,
         "s3cr%26t",
+        "s3cr&amp;t",
         "key-in-a-header",
         "key-in-the-url",
         &encoded,
@@ -95,6 +98,12 @@ async fn nothing_but_a_whole_reply_of_success_is_sent() {
         (
             "429 for long",
             Box::new(|_| reply_with("429 Slowly", "Retry-After: 60\r\n", "")),
+            Unavailable,
+            1,
+        ),
+        (
+            "429 for ever",
+            Box::new(|_| reply_with("429 Slowly", &format!("Retry-After: {}\r\n", u64::MAX), "")),
             Unavailable,
             1,
         ),
@@ -164,13 +173,28 @@ async fn a_flood_is_no_success_without_rules_either() {
 
 #[tokio::test]
 async fn what_a_receipt_repeats_is_scrubbed() {
-    let server =
-        Server::start(|seen| reply("200 OK", &format!("482913-17\n{}", seen.echo()))).await;
+    let server = Server::start(|seen| {
+        let body = format!("482913-17\ns3cr&amp;t p@ss {}", seen.echo());
+        reply("200 OK", &body)
+    })
+    .await;
     let id = Some(MessageId::Regex("^(.*)\n".to_owned()));
     let receipt = send(Settings { id, ..settings(&server.url("/")) }).await.unwrap();
     clean(&format!("{receipt:?}"));
     assert_eq!(receipt.id.as_deref(), Some("…-17"));
-    assert!(receipt.reply.starts_with("200 OK: …-17 POST"), "{}", receipt.reply);
+    assert!(receipt.reply.starts_with("200 OK: …-17 … POST"), "{}", receipt.reply);
+}
+
+#[tokio::test]
+async fn no_part_of_a_secret_stays_where_an_id_is_cut() {
+    const TOKEN: &str = "token-of-the-gateway-";
+    let token = TOKEN.repeat(20);
+    let auth = Auth::Bearer(token.as_str().into());
+    let server = Server::start(move |_| reply("200 OK", &token)).await;
+    let id = Some(MessageId::Regex("token.+".to_owned()));
+    let receipt = send(Settings { id, auth, ..settings(&server.url("/")) }).await.unwrap();
+    assert_eq!(receipt.id.as_deref(), Some("…"));
+    assert_eq!(receipt.reply, "200 OK: …");
 }
 
 /// Only the start of a reply is kept: each part of what was sent is repeated alone.
@@ -322,6 +346,28 @@ async fn only_the_gateway_itself_is_told_anything() {
     let server =
         Server::start_tls(ours.serve("localhost", 2099, false), |_| reply("200 OK", "")).await;
     ends(send(settings(&server.url("/"))).await);
+}
+
+#[tokio::test]
+async fn a_gateway_that_breaks_tls_may_have_read_the_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = Authority::new();
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, &ours.pem).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(ours.serve("localhost", 2099, false)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    let gateway = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = acceptor.accept(stream).await.unwrap();
+        stream.read_u8().await.unwrap();
+        let (mut stream, _) = stream.into_inner();
+        stream.write_all(b"\x17\x03\x03\x00\x05no TLS").await.unwrap();
+        stream
+    };
+    let tls = tls::Settings { ca: Some(ca), ..Default::default() };
+    let (answer, _stream) = tokio::join!(send(Settings { tls, ..settings(&url) }), gateway);
+    assert_eq!(ends(answer).0, Unknown);
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ fn ids_are_found_and_printable() {
         (regex("ID: ([0-9]+)"), "ID: 17", Some("17")),
         (regex("[0-9a-f]{8}-[0-9a-f]{4}"), "at 0123abcd-4567.", Some("0123abcd-4567")),
         (regex("ID: ([0-9]+)"), "ERR", None),
-        (regex("x+"), &long, Some(&long[..128])),
+        (regex("x+"), &long, Some(&long)),
     ] {
         let rules = Rules::new(&Settings { id: Some(id), ..settings() }).unwrap();
         assert_eq!(rules.id(body).as_deref(), expected, "{body}");
