@@ -19,17 +19,14 @@ use reqwest::{
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
+pub use self::settings::{
+    Auth, Body, JsonRule, LONGEST, MOST_RETRIES, MessageId, Method, NumberFormat, Settings,
+};
 use self::{
     auth::Scheme,
     reply::Rules,
     request::{Plan, Request},
     template::{json, percent, xml},
-};
-pub use self::{
-    reply::Pattern,
-    settings::{
-        Auth, Body, JsonRule, LONGEST, MOST_RETRIES, MessageId, Method, NumberFormat, Settings,
-    },
 };
 use crate::{Answer, Channel, Failure, Hidden, Message, Pending, Receipt, TEXT, redact, tls};
 

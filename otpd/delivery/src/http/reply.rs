@@ -23,7 +23,7 @@ pub(super) fn compile(text: &str) -> Result<Regex, String> {
 
 /// A regular expression that is searched for in replies.
 #[derive(Clone, Debug)]
-pub struct Pattern(Regex);
+pub(super) struct Pattern(Regex);
 
 impl Pattern {
     /// Compiles a regular expression in the syntax of the crate `regex`: no look-around and no
@@ -31,7 +31,7 @@ impl Pattern {
     ///
     /// # Errors
     /// When it is invalid, too large, or matches every reply (`.*`, `^`, `(a|)`, `.`).
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let regex = compile(text)?;
         if regex.is_match("") || UNLIKE.iter().all(|reply| regex.is_match(reply)) {
             return Err(format!(
@@ -42,8 +42,7 @@ impl Pattern {
     }
 
     /// Whether it matches anywhere in the text.
-    #[must_use]
-    pub fn found(&self, text: &str) -> bool {
+    pub(super) fn found(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
 

@@ -1,6 +1,5 @@
 //! The alphabets of a short message, and how a long text is cut (3GPP TS 23.038, TS 23.040).
 
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// The default alphabet of GSM, in the order of its codes; 0x1B is the escape.
@@ -28,8 +27,7 @@ const SEPTETS: (usize, usize) = (160, 153);
 const OCTETS: (usize, usize) = (140, 134);
 
 /// What the SMSC takes data_coding 0 for: its default alphabet, as the provider says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Alphabet {
     /// GSM 7-bit, a septet in an octet.
     #[default]

@@ -32,10 +32,12 @@ use self::{
     session::{Job, LIMIT},
     settings::Sender,
 };
-use crate::{Answer, Channel, Failure, Message, Pending, Receipt, Recipient, scrub};
+use crate::{Answer, Channel, Failure, Message, Pending, Receipt, Recipient, redact};
 
 /// esm_class of a part of a longer text: its octets begin with a header (section 5.2.12).
 const WITH_HEADER: u8 = 0x40;
+/// Longest message_id that is kept, in bytes (section 5.2.23).
+const ID: usize = 64;
 
 /// Sends SMS over a session with an SMSC. A task binds for the first message, keeps the session,
 /// restores it when it is lost, and unbinds when this is dropped. A message ends within 9 s.
@@ -111,7 +113,7 @@ impl Smpp {
         let id = told.await.map_err(late)??;
         let secrets = [&self.smsc.settings.password];
         Ok(Receipt {
-            id: id.map(|id| scrub(&id, message, &secrets)),
+            id: id.map(|id| redact(&id, message, &secrets, ID)),
             reply: format!("{smsc} answered the submission with {}", status::name(0)),
         })
     }

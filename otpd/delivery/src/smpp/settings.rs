@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::alphabet::Alphabet;
 use crate::{Hidden, tls};
 
@@ -22,8 +20,7 @@ const LARGEST_TON: u8 = 6;
 const LARGEST_NPI: u8 = 18;
 
 /// As what a session is bound (SMPP 3.4 section 2.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Bind {
     /// Only submits.
     #[default]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::*;
+use super::{reply::Pattern, *};
 
 fn settings() -> Settings {
     Settings {
