@@ -340,7 +340,9 @@ async fn only_the_gateway_itself_is_told_anything() {
         };
         let (end, text) = ends(answer);
         assert!(text.contains(trouble), "{trouble}: {text}");
-        assert_eq!((end, server.seen().len(), server.connections()), (Unavailable, 0, 1));
+        assert_eq!((server.seen().len(), server.connections()), (0, 1));
+        // With TLS 1.3 the gateway asks for a certificate after the client may have written.
+        assert!(end == Unavailable || trouble == "CertificateRequired", "{trouble}: {end:?}");
     }
     // Plain text, to a gateway that speaks TLS.
     let server =
