@@ -163,11 +163,12 @@ async fn run(
     let engine = Arc::new(Engine::new(ports, loaded, arguments.config.clone(), facts));
 
     let signals = Signals::listen()?;
+    engine.post_messages_left().await;
+    tokio::spawn(Arc::clone(&engine).carry_messages());
     let (tried, bus_tried) = oneshot::channel();
     let direct = tokio::spawn(service::serve_direct(Arc::clone(&engine), listener));
     tokio::spawn(service::serve_bus(Arc::clone(&engine), address, tried));
     bus_tried.await?;
-    tokio::spawn(Arc::clone(&engine).carry_messages());
     notify::ready(&summary(&engine));
     log::info!("daemon: ready");
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Most challenges of one user that are open at the same time; the oldest give way.
-pub const MOST_CHALLENGES: usize = 8;
+pub const MOST_CHALLENGES: usize = 4;
 /// How far ahead of the present a challenge may have been made, in milliseconds: beyond that the
 /// clock was set back, and nobody knows how old the code is.
 const AHEAD_MS: i64 = 60_000;
@@ -81,6 +81,16 @@ pub fn waiting(account: &Account, token: &str, service: &str, terms: Terms, now_
         let again_ms = challenge.sent_ms.saturating_add_unsigned(terms.resend_ms);
         challenge.of(token, service) && challenge.current(now_ms) && now_ms < again_ms
     })
+}
+
+/// Whether the token was made with a challenge that is not answered yet: its enrolment, at a login,
+/// is under way.
+#[must_use]
+pub fn underway(account: &Account, token: &Token) -> bool {
+    let with_it = |challenge: &Challenge| {
+        challenge.token == token.id && challenge.sent_ms == token.created_ms
+    };
+    token.last_used_ms.is_none() && account.challenges.iter().any(with_it)
 }
 
 /// Adds the challenge of `code` for `token` at `service`. Those that are over are dropped; other

@@ -45,7 +45,8 @@ impl fmt::Display for ProviderId {
 /// holds the code, the message or the whole number.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What the last provider that was tried answered.
+    /// What the last provider that was tried answered; [`Failure::Unknown`] where an earlier one may
+    /// have sent the message and nobody has taken it.
     pub outcome: Answer,
     /// Who took the message, or who failed last.
     pub provider: Option<ProviderId>,
@@ -247,8 +248,11 @@ impl Report {
     fn failed(&mut self, id: &ProviderId, failure: Failure) {
         log::warn!("provider {id}: {failure}");
         self.tries.push((id.clone(), failure.to_string()));
-        self.provider = Some(id.clone());
-        self.outcome = Err(failure);
+        // Once one may have sent it, no other one's failure takes that back.
+        if !matches!(self.outcome, Err(Failure::Unknown(_))) {
+            self.provider = Some(id.clone());
+            self.outcome = Err(failure);
+        }
     }
 
     /// Notes an answer; tells whether no other provider is to be asked.

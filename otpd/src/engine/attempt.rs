@@ -20,6 +20,7 @@ use super::{
     Error, Ruling,
     challenge::{Notice, Progress, Request, Way},
     contact::in_force,
+    enrol::drop_pending,
     outbox::Letter,
 };
 use crate::{
@@ -73,104 +74,130 @@ pub(super) struct Requested {
 }
 
 impl Attempt {
-    pub(super) fn run(self, work: &mut Work<'_>) -> Result<Requested, StoreError> {
+    pub(super) fn run(mut self, work: &mut Work<'_>) -> Result<Requested, StoreError> {
         let mut requested = Requested::default();
-        let enrolled = work.account.as_ref().is_some_and(Account::enrolled);
-        if enrolled {
-            self.send(work, &mut requested)?;
-        } else if let Some((way, recipient)) = self.reachable(work, &self.request.enrolling) {
-            let way = way.clone();
-            self.enrol_and_send(work, way, recipient, &mut requested)?;
-        } else if !self.request.enrolling.is_empty() {
-            let why = "no number or address is known; see otpctl user set";
-            requested.events.push(self.event("enrol", "denied", None, why.to_owned()));
+        let owned = self.owned(work);
+        let (ways, enrols) = match owned.first() {
+            Some(_) => (&owned, false),
+            None if self.enrols(work) => (&self.request.enrolling, true),
+            None => return Ok(requested),
+        };
+        let Some((way, recipient)) = self.reachable(work, ways) else {
+            let event = if enrols { "enrol" } else { "challenge" };
+            let why = "no number or address is known that codes may go to; see otpctl user set";
+            requested.events.extend(
+                ways.first().map(|way| self.event(event, "denied", Some(way), why.to_owned())),
+            );
+            return Ok(requested);
+        };
+        let way = way.clone();
+        let token =
+            match work.account.as_ref().and_then(|account| token_of(account, &way, self.now_ms)) {
+                Some(token) => Some(token),
+                None if self.held_back(work, &way, &recipient, &mut requested)? => None,
+                None => self.enrol(work, &way, &mut requested),
+            };
+        if let Some(token) = token {
+            self.challenge(work, &way, &token, &recipient, &mut requested)?;
         }
         Ok(requested)
     }
 
-    /// To a user who has a token: by the first way that they have one for.
-    fn send(self, work: &mut Work<'_>, requested: &mut Requested) -> Result<(), StoreError> {
-        let Some(account) = &work.account else { return Ok(()) };
-        let owned: Vec<_> = self
-            .request
-            .ways
-            .iter()
-            .filter(|way| token_of(account, way, self.now_ms).is_some())
-            .cloned()
-            .collect();
-        let Some((way, recipient)) = self.reachable(work, &owned) else {
-            if let Some(way) = owned.first() {
-                let why = format!("no contact for {}; see otpctl user set", way.method);
-                requested.events.push(self.event("challenge", "denied", Some(way), why));
-            }
-            return Ok(());
-        };
-        let (way, account) = (way.clone(), work.account.as_ref());
-        let token = account.and_then(|account| token_of(account, &way, self.now_ms));
-        let Some(token) = token else { return Ok(()) };
-        self.challenge(work, &way, &token, &recipient, false, requested)
+    /// The ways that the user has a token for.
+    fn owned(&self, work: &Work<'_>) -> Vec<Way> {
+        let Some(account) = &work.account else { return Vec::new() };
+        let ways = self.request.ways.iter();
+        ways.filter(|way| token_of(account, way, self.now_ms).is_some()).cloned().collect()
     }
 
-    /// To a user who has none: the token is made with the message, and goes if that is not sent.
-    fn enrol_and_send(
-        mut self,
+    /// Whether the user gets a token at this login: they have none, or such as were made at a login
+    /// and have not been answered yet.
+    fn enrols(&self, work: &Work<'_>) -> bool {
+        work.account.as_ref().is_none_or(|account| {
+            let mut tokens = account.tokens.iter().filter(|token| token.confirmed());
+            tokens.all(|token| out_of_band::underway(account, token))
+        })
+    }
+
+    /// Makes the token; it goes again if its first message cannot be sent.
+    fn enrol(
+        &mut self,
         work: &mut Work<'_>,
-        way: Way,
-        recipient: Recipient,
+        way: &Way,
         requested: &mut Requested,
-    ) -> Result<(), StoreError> {
-        if self.locked(work) || self.exhausted(work, &way, &recipient)? {
-            return self.refuse(&way, &recipient, work, requested);
-        }
-        let Some(secret) = self.draws.secret.take() else { return Ok(()) };
+    ) -> Option<String> {
+        let id = self.draws.token.clone();
         let new = NewToken {
-            id: self.draws.token.clone(),
+            id: id.clone(),
             label: String::new(),
             method: way.method.clone(),
             factor: Factor::OutOfBand(way.channel),
             algorithm: Algorithm::Sha256,
             digits: way.digits,
-            secret,
+            secret: self.draws.secret.take()?,
             pending_until_ms: None,
             expires_ms: None,
         };
         let account = work.account.get_or_insert_with(Account::default);
         account.uid = account.uid.or(self.request.uid);
         if let Err(error) = enrolment::begin(account, new, self.now_ms) {
-            requested.events.push(self.event("enrol", "denied", Some(&way), error.to_string()));
-            return Ok(());
+            requested.events.push(self.event("enrol", "denied", Some(way), error.to_string()));
+            return None;
         }
+        drop_pending(account, &id);
         let how = format!("at the login, by policy \"{}\"", self.ruling.rule.name);
-        requested.events.push(self.event("enrol", "ok", Some(&way), how));
-        let token = self.draws.token.clone();
-        self.challenge(work, &way, &token, &recipient, true, requested)
+        requested.events.push(self.event("enrol", "ok", Some(way), how));
+        Some(id)
     }
 
-    /// Makes a challenge and its message, unless one is on its way, the user is locked, or enough
-    /// was sent.
+    /// Whether nothing is sent, because enough was or because the user is locked, who is not told
+    /// that.
+    fn held_back(
+        &self,
+        work: &Work<'_>,
+        way: &Way,
+        recipient: &Recipient,
+        requested: &mut Requested,
+    ) -> Result<bool, StoreError> {
+        let progress = if self.exhausted(work, way, recipient)? {
+            let why = format!("the [budget] for {} is used up", recipient.masked());
+            requested.events.push(self.event("challenge", "denied", Some(way), why));
+            Progress::Exhausted
+        } else if self.locked(work) {
+            Progress::Sent { message: None }
+        } else {
+            return Ok(false);
+        };
+        requested.notice = Some(self.notice(way, recipient, progress, work));
+        Ok(true)
+    }
+
+    /// Makes a challenge and its message, unless one is on its way.
     fn challenge(
-        self,
+        &self,
         work: &mut Work<'_>,
         way: &Way,
         token: &str,
         recipient: &Recipient,
-        first: bool,
         requested: &mut Requested,
     ) -> Result<(), StoreError> {
         let (service, now_ms) = (self.request.service.as_str(), self.now_ms);
         let waiting = work.account.as_ref().is_some_and(|account| {
             out_of_band::waiting(account, token, service, way.terms, now_ms)
         });
-        if waiting || self.locked(work) {
-            requested.notice =
-                Some(self.notice(way, recipient, Progress::Sent { message: None }, work));
+        if waiting {
+            let progress = Progress::Sent { message: None };
+            requested.notice = Some(self.notice(way, recipient, progress, work));
             return Ok(());
         }
-        if self.exhausted(work, way, recipient)? {
-            return self.refuse(way, recipient, work, requested);
+        if self.held_back(work, way, recipient, requested)? {
+            return Ok(());
         }
         let code = Digits::random(&self.draws.code, way.digits);
         let Some(account) = work.account.as_mut() else { return Ok(()) };
+        let known = account.tokens.iter().find(|known| known.id == token);
+        let first = token == self.draws.token
+            || known.is_some_and(|known| out_of_band::underway(account, known));
         if out_of_band::challenge(account, token, service, &code, way.terms, now_ms).is_err() {
             return Ok(());
         }
@@ -179,6 +206,7 @@ impl Attempt {
             service: service.to_owned(),
             sent_ms: now_ms,
             first,
+            again: false,
             message: self.message(way, token, recipient, &code),
         };
         work.outbox.push(Outgoing {
@@ -198,25 +226,6 @@ impl Attempt {
         ));
         requested.notice = Some(self.notice(way, recipient, Progress::Sent { message }, work));
         requested.letter = Some(letter);
-        Ok(())
-    }
-
-    /// Nothing is sent because enough was, or because the user is locked, who is not told that.
-    fn refuse(
-        &self,
-        way: &Way,
-        recipient: &Recipient,
-        work: &Work<'_>,
-        requested: &mut Requested,
-    ) -> Result<(), StoreError> {
-        let progress = if self.locked(work) {
-            Progress::Sent { message: None }
-        } else {
-            let why = format!("the [budget] for {} is used up", recipient.masked());
-            requested.events.push(self.event("challenge", "denied", Some(way), why));
-            Progress::Exhausted
-        };
-        requested.notice = Some(self.notice(way, recipient, progress, work));
         Ok(())
     }
 
@@ -296,16 +305,16 @@ impl Attempt {
         progress: Progress,
         work: &Work<'_>,
     ) -> Notice {
-        let words = work
-            .account
-            .as_ref()
-            .map(|account| self.ruling.words(account, &way.method, self.now_ms));
-        Notice {
-            method: way.method.clone(),
-            masked: recipient.masked(),
-            progress,
-            words: words.unwrap_or_default(),
+        let words = work.account.as_ref().map(|account| self.ruling.words(account, self.now_ms));
+        let mut words = words.unwrap_or_default();
+        for other in self.request.enrolling.iter().filter(|_| self.enrols(work)) {
+            let reachable = self.reachable(work, std::slice::from_ref(other)).is_some();
+            if reachable && !words.contains(&other.method) {
+                words.push(other.method.clone());
+            }
         }
+        words.retain(|word| *word != way.method);
+        Notice { method: way.method.clone(), masked: recipient.masked(), progress, words }
     }
 
     fn event(&self, event: &str, result: &str, way: Option<&Way>, detail: String) -> AuditEvent {

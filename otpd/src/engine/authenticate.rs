@@ -63,7 +63,7 @@ impl Engine {
         context: Context,
     ) -> Result<(String, Step), Error> {
         check_bounds(user, &context)?;
-        self.may_begin(caller, user).await?;
+        let for_many = self.may_begin(caller, user).await?;
         let ruling = Arc::new(Ruling::for_login(self.config(), user, &context));
         let name = UserName::parse(user).ok();
         // A policy that asks nothing holds without the store: the administrator's way back in.
@@ -81,30 +81,32 @@ impl Engine {
             self.record_passed(caller, user, &context, &ruling.rule.name).await;
             return Ok((String::new(), Step::bare(StepKind::NotRequired)));
         }
-        let split = ruling.split(&context, enrolment.as_ref());
+        let split = ruling.split(&context, enrolment.as_ref(), self.now_ms());
         let hopeless = course == Course::AskInVain || name.is_none();
         let for_later = context.mode.as_deref() == Some("challenge");
-        let mut notice = None;
-        // Password and code in one field: the code that is asked for is there already.
+        let now_ms = self.clock.monotonic_ms();
+        if !for_later && !self.sessions().has_room(caller.uid, for_many, now_ms) {
+            return Err(full());
+        }
         let reachable = !hopeless && (enrolled || course == Course::Enrol);
-        if reachable && (split.is_none() || for_later) {
-            let first = enrolment.as_ref().filter(|_| !for_later);
-            if !first.is_some_and(|enrolment| ruling.has_own(enrolment, self.now_ms())) {
-                let origin = origin(caller, &context, "");
-                notice = self.send_code(&ruling, user, origin, None).await?;
-            }
+        let own = enrolment.filter(|_| !for_later);
+        let own = own.is_some_and(|enrolment| ruling.has_own(&enrolment, self.now_ms()));
+        let mut notice = None;
+        if reachable && !own && may_send(&context) {
+            let origin = origin(caller, &context, "");
+            notice = self.send_code(&ruling, user, origin, None).await?;
         }
         if for_later {
             return Ok((String::new(), Step::prompt(&later(notice.as_ref()), false, None)));
         }
         let text = prompt(notice.as_ref());
         let id = super::random_id()?;
-        let until_ms = self.config().config.limits.prompt_lifetime_ms;
-        let until_ms = self.clock.monotonic_ms().saturating_add(until_ms);
+        let until_ms = now_ms.saturating_add(self.config().config.limits.prompt_lifetime_ms);
         let (caller, user) = (caller.clone(), user.to_owned());
         let session =
             Session { caller, user, context, hopeless, until_ms, split, notice, words: 0 };
-        self.open_session(id.clone(), session).await?;
+        let begun = self.sessions().begin(id.clone(), session, for_many, now_ms);
+        begun.map_err(|_| full())?;
         Ok((id, Step::prompt(&text, false, split)))
     }
 
@@ -211,12 +213,14 @@ impl Engine {
         Ok(granted)
     }
 
-    async fn may_begin(&self, caller: &Caller, user: &str) -> Result<(), Error> {
+    /// Whether the caller logs in many people, as root does; everybody else may begin their own
+    /// login only.
+    async fn may_begin(&self, caller: &Caller, user: &str) -> Result<bool, Error> {
         if caller.uid == 0 || self.trusts(caller.uid).await? {
-            return Ok(());
+            return Ok(true);
         }
         if self.uid_of(user).await? == Some(caller.uid) {
-            Ok(())
+            Ok(false)
         } else {
             Err(Error::AccessDenied("only root may begin the login of another user".into()))
         }
@@ -237,15 +241,6 @@ impl Engine {
             }
         }
         Ok(false)
-    }
-
-    async fn open_session(&self, id: String, session: Session) -> Result<(), Error> {
-        // Many people log in through a trusted caller, as through root.
-        let uid = session.caller.uid;
-        let for_many = uid == 0 || self.trusts(uid).await?;
-        let now_ms = self.clock.monotonic_ms();
-        let begun = self.sessions().begin(id, session, for_many, now_ms);
-        begun.map_err(|_| Error::Busy("too many logins wait at their prompt".into()))
     }
 
     /// A login that needs no code is recorded as well; it is the policy's decision, so a store
@@ -269,15 +264,30 @@ impl Engine {
 }
 
 impl Ruling {
-    /// How many characters at the end of password and code in one field are the code.
-    fn split(&self, context: &Context, enrolment: Option<&Enrolment>) -> Option<u32> {
+    /// How many characters at the end of password and code in one field are the code: as many as
+    /// the user's oldest token has that is accepted here now, else as the first method has that
+    /// enrols at the login.
+    fn split(&self, context: &Context, enrolment: Option<&Enrolment>, now_ms: i64) -> Option<u32> {
         if context.concatenated != Some(true) || !self.rule.concatenate {
             return None;
         }
-        let usual = self.loaded.config.method("totp").map_or(6, |method| method.digits);
-        let digits = enrolment.and_then(|enrolment| enrolment.digits).unwrap_or(usual);
-        Some(u32::from(digits))
+        let own = enrolment.and_then(|enrolment| self.accepted(enrolment, now_ms).next());
+        let digits = own.map(|outline| outline.digits);
+        let digits = digits.or_else(|| self.enrolling_ways().first().map(|way| way.digits));
+        let usual = || self.loaded.config.method("totp").map_or(6, |method| method.digits);
+        Some(u32::from(digits.unwrap_or_else(usual)))
     }
+}
+
+/// Too many logins wait at their prompt.
+fn full() -> Error {
+    Error::Busy("too many logins wait at their prompt".into())
+}
+
+/// Whether a code may be sent to whoever begins this login. Where password and code are to come in
+/// one field nobody has checked the password yet, whatever the policy makes of the field.
+pub(super) fn may_send(context: &Context) -> bool {
+    context.concatenated != Some(true) || context.mode.as_deref() == Some("challenge")
 }
 
 fn check_bounds(user: &str, context: &Context) -> Result<(), Error> {
@@ -301,8 +311,7 @@ fn check_bounds(user: &str, context: &Context) -> Result<(), Error> {
         return Err(Error::InvalidArgument("the user name is far too long".into()));
     }
     match context.mode.as_deref() {
-        None | Some("second") => Ok(()),
-        Some("challenge") => Ok(()),
+        None | Some("second" | "challenge") => Ok(()),
         Some("issued") => Err(Error::InvalidArgument(
             "mode=issued: this version issues no codes; remove the option".into(),
         )),
@@ -329,6 +338,9 @@ mod tests {
             (Require, Ignore, true, true, Course::Ask),
             (Require, Ignore, false, false, Course::Ask),
             (Require, Ignore, false, true, Course::Ignore),
+            (Require, Unenrolled::Enrol, false, true, Course::Enrol),
+            (Require, Unenrolled::Enrol, true, true, Course::Ask),
+            (Deny, Unenrolled::Enrol, false, true, Course::AskInVain),
             (Deny, Ignore, false, true, Course::AskInVain),
             (Deny, Refuse, true, true, Course::AskInVain),
             (Skip, Refuse, true, false, Course::Skip),
@@ -345,7 +357,8 @@ mod tests {
         let context = Context { rhost: long, ..Context::default() };
         assert!(check_bounds("alice", &context).unwrap_err().to_string().starts_with("rhost"));
         assert!(check_bounds(&"x".repeat(4096), &Context::default()).is_err());
-        for (mode, good) in [("second", true), ("issued", false), ("", false)] {
+        for (mode, good) in [("second", true), ("challenge", true), ("issued", false), ("", false)]
+        {
             let context = Context { mode: Some(mode.into()), ..Context::default() };
             assert_eq!(check_bounds("alice", &context).is_ok(), good, "{mode}");
         }

@@ -185,13 +185,12 @@ fn record(requested: &mut Requested, work: &mut Work<'_>, journal: &Journal, mon
 }
 
 impl Ruling {
-    /// The methods other than `current` that the user has a usable token of, oldest first.
-    pub(super) fn words(&self, account: &Account, current: &str, now_ms: i64) -> Vec<String> {
+    /// The methods that the user has a usable token of, oldest first.
+    pub(super) fn words(&self, account: &Account, now_ms: i64) -> Vec<String> {
         let mut words: Vec<String> = Vec::new();
         for token in &account.tokens {
-            let usable = token.standing(now_ms) == Standing::Active
-                && token.method != current
-                && self.windows(&token.method).is_some();
+            let usable =
+                token.standing(now_ms) == Standing::Active && self.windows(&token.method).is_some();
             if usable && !words.contains(&token.method) {
                 words.push(token.method.clone());
             }

@@ -1,13 +1,14 @@
 //! What is said at a prompt besides codes: where a code was sent, and the words that ask for
 //! another one or another way.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use otp_core::token::{Factor, Standing, standing};
 use otp_ipc::Step;
 
 use super::{
     Caller, Engine, Error, Ruling,
+    authenticate::may_send,
     challenge::{Notice, Progress, Request},
     origin,
     sessions::Session,
@@ -19,6 +20,9 @@ use crate::{
 
 /// The prompt of every login, whoever it is for, that is not sent a code.
 const PROMPT: &str = "Verification code: ";
+/// How long the directory may take to say who is sent a code.
+const PATIENCE: Duration = Duration::from_secs(5);
+const SILENT: &str = "the user database does not answer";
 
 impl Engine {
     /// Sends the user a code, by the method `only` or by the first that is open.
@@ -37,10 +41,10 @@ impl Engine {
         if ways.is_empty() && enrolling.is_empty() {
             return Ok(None);
         }
+        let asked = tokio::time::timeout(PATIENCE, self.entry(user)).await;
+        let asked = asked.unwrap_or_else(|_| Err(Error::Unavailable(SILENT.to_owned())));
         // Nothing is sent under another spelling of an account's name.
-        let Some(entry) = self.entry(user).await?.filter(|entry| entry.name == user) else {
-            return Ok(None);
-        };
+        let Some(entry) = asked?.filter(|entry| entry.name == user) else { return Ok(None) };
         let request = Request {
             user: user.to_owned(),
             service: ruling.service.clone(),
@@ -85,15 +89,18 @@ impl Engine {
         word: &str,
     ) -> Result<Option<Step>, Error> {
         let Some(waiting) = self.sessions().word(id, &caller.connection) else { return Ok(None) };
-        if waiting.hopeless || self.clock.monotonic_ms() >= waiting.until_ms {
+        if waiting.hopeless
+            || !may_send(&waiting.context)
+            || self.clock.monotonic_ms() >= waiting.until_ms
+        {
             return Ok(None);
         }
         let (user, context) = (waiting.user.as_str(), &waiting.context);
         let ruling = Arc::new(Ruling::for_login(self.config(), user, context));
         let only = match (word, &waiting.notice) {
             ("", Some(_)) => return Ok(self.say(id, &waiting, self.refreshed(&waiting))),
-            ("resend", Some(notice)) => notice.method.clone(),
-            ("", None) | ("resend", None) => return Ok(None),
+            ("", None) => return Ok(None),
+            (word, Some(notice)) if word.eq_ignore_ascii_case("resend") => notice.method.clone(),
             (name, _) => match ruling.meant(name) {
                 Some(method) => method,
                 None => return Ok(None),
@@ -129,17 +136,26 @@ impl Engine {
 }
 
 impl Ruling {
-    /// The user's tokens that this login accepts now and that make their codes themselves.
-    fn owns<'a>(
+    /// The user's tokens that this login accepts now, oldest first.
+    pub(super) fn accepted<'a>(
         &'a self,
         enrolment: &'a Enrolment,
         now_ms: i64,
     ) -> impl Iterator<Item = &'a Outline> {
         enrolment.tokens.iter().filter(move |outline| {
-            !matches!(outline.factor, Factor::OutOfBand(_))
-                && standing(&outline.state, outline.expires_ms, now_ms) == Standing::Active
+            standing(&outline.state, outline.expires_ms, now_ms) == Standing::Active
                 && self.windows(&outline.method).is_some()
         })
+    }
+
+    /// Those of them that make their codes themselves.
+    fn owns<'a>(
+        &'a self,
+        enrolment: &'a Enrolment,
+        now_ms: i64,
+    ) -> impl Iterator<Item = &'a Outline> {
+        let own = |outline: &&Outline| !matches!(outline.factor, Factor::OutOfBand(_));
+        self.accepted(enrolment, now_ms).filter(own)
     }
 
     /// Whether no code needs to be sent.
@@ -147,19 +163,19 @@ impl Ruling {
         self.owns(enrolment, now_ms).next().is_some()
     }
 
-    /// The method that a word names: by its own name, or by its kind where it is the only one.
+    /// The method of this login that a word names.
     fn meant(&self, word: &str) -> Option<String> {
-        let methods = &self.loaded.config.methods;
-        let named = methods.iter().find(|method| method.name == word);
-        named.filter(|method| self.accepts(&method.name)).map(|method| method.name.clone())
+        let mut methods = self.loaded.config.methods.iter();
+        let named = methods.find(|method| method.name.eq_ignore_ascii_case(word))?;
+        self.accepts(&named.name).then(|| named.name.clone())
     }
 }
 
-/// A word in place of a code: lower-cased, "" for nothing at all; `None` for what can be a code.
+/// A word in place of a code, "" for nothing at all; `None` for what can only be a code.
 pub(super) fn spoken(reply: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(reply).ok()?.trim();
-    let letter = text.starts_with(|c: char| c.is_ascii_alphabetic());
-    ((letter && text.len() <= 64) || text.is_empty()).then(|| text.to_ascii_lowercase())
+    let word = text.len() <= 64 && text.contains(|c: char| c.is_ascii_alphabetic());
+    (word || text.is_empty()).then(|| text.to_owned())
 }
 
 /// The text of a prompt.

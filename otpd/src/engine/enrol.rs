@@ -130,7 +130,7 @@ impl Engine {
 
 /// Drops the pending tokens other than `id`, which is active now: whoever made them could otherwise
 /// confirm them later without proving the credential that exists.
-fn drop_pending(account: &mut Account, id: &str) {
+pub(super) fn drop_pending(account: &mut Account, id: &str) {
     account.tokens.retain(|token| token.id == id || !matches!(token.state, State::Pending { .. }));
 }
 

@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use otp_core::{account::Account, out_of_band};
+use otp_core::{
+    contact::Channel,
+    out_of_band,
+    token::{State, Token},
+};
 use otp_delivery::{Failure, Message, ProviderId, Report};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -16,7 +20,7 @@ use zeroize::Zeroizing;
 use super::Engine;
 use crate::{
     audit::Origin,
-    store::{AuditEvent, Work},
+    store::{AuditEvent, LONGEST_PAYLOAD, Work},
 };
 
 /// A message, and what is to be done when it cannot be sent.
@@ -28,8 +32,11 @@ pub(super) struct Letter {
     pub(super) service: String,
     /// When its challenge was made, Unix milliseconds.
     pub(super) sent_ms: i64,
-    /// Its token was made with it.
+    /// Its token was made with it, or with an earlier one that is not answered yet.
     pub(super) first: bool,
+    /// An earlier run of the daemon has left it.
+    #[serde(skip)]
+    pub(super) again: bool,
     /// What is sent.
     pub(super) message: Message,
 }
@@ -37,8 +44,11 @@ pub(super) struct Letter {
 impl Letter {
     /// As the store takes it, which seals it.
     pub(super) fn sealed(&self) -> Zeroizing<Vec<u8>> {
+        // A buffer that grows leaves what it held behind.
+        let mut payload = Zeroizing::new(Vec::with_capacity(LONGEST_PAYLOAD));
         // Texts and numbers only: there is nothing in it that JSON cannot say.
-        Zeroizing::new(serde_json::to_vec(self).unwrap_or_default())
+        let _ = serde_json::to_writer(&mut *payload, self);
+        payload
     }
 }
 
@@ -78,21 +88,35 @@ impl Outbox {
 }
 
 impl Engine {
-    /// Carries messages for as long as the daemon runs: first those that an earlier run has left.
-    pub async fn carry_messages(self: Arc<Self>) {
-        let taken = self.outbox.posted.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut posted) = taken else { return };
+    /// Posts what an earlier run has left; before any login is served, or what that asks for would
+    /// be posted twice.
+    pub async fn post_messages_left(&self) {
         match self.watch_store(self.store.queued().await) {
             Ok(left) => {
                 for (user, queued) in left {
                     match serde_json::from_slice(&queued.payload) {
-                        Ok(letter) => self.outbox.post(letter),
-                        Err(error) => log::error!("delivery: a message of {user:?}: {error}"),
+                        Ok(letter) => self.outbox.post(Letter { again: true, ..letter }),
+                        Err(error) => self.give_up(&user, queued.id, &error).await,
                     }
                 }
             }
             Err(error) => log::error!("delivery: messages that were left: {error}"),
         }
+    }
+
+    /// Drops a message that this release cannot read.
+    async fn give_up(&self, user: &str, id: String, error: &serde_json::Error) {
+        log::error!("delivery: a message that was left for {user:?} is dropped: {error}");
+        let dropped = self.transact(user, move |work: &mut Work<'_>| work.settled.push(id)).await;
+        if let Err(error) = dropped {
+            log::error!("delivery: it is tried again at the next start: {error}");
+        }
+    }
+
+    /// Carries messages for as long as the daemon runs.
+    pub async fn carry_messages(self: Arc<Self>) {
+        let taken = self.outbox.posted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut posted) = taken else { return };
         while let Some(letter) = posted.recv().await {
             tokio::spawn(Arc::clone(&self).carry(letter));
         }
@@ -110,14 +134,26 @@ impl Engine {
         if !sent {
             self.outbox.note_failure(&letter.message, self.now_ms());
         }
-        let health =
-            (!sent).then(|| format!("{} is not delivered: {}", letter.method, told(&report)));
-        self.set_problem("delivery", health);
+        self.watch_delivery(&letter, &report);
         let (user, event) = (letter.message.user.clone(), self.event_of(&letter, &report));
         self.journal.write(&event);
         let transition = move |work: &mut Work<'_>| settle(work, &letter, &report, event);
         if let Err(error) = self.transact(&user, transition).await {
             log::error!("delivery: what became of a message of {user:?} is not recorded: {error}");
+        }
+    }
+
+    /// Remembers whether codes get out by that channel. A message that is refused for its own sake
+    /// says nothing about that.
+    fn watch_delivery(&self, letter: &Letter, report: &Report) {
+        let part = match letter.message.to.medium() {
+            Channel::Sms => "delivery by sms",
+            Channel::Email => "delivery by email",
+        };
+        match report.outcome {
+            Ok(_) => self.set_problem(part, None),
+            Err(Failure::Refused(_)) => {}
+            Err(_) => self.set_problem(part, Some(told(report))),
         }
     }
 
@@ -148,24 +184,22 @@ fn taken_by(provider: &ProviderId, id: Option<&str>) -> String {
     id.map_or_else(|| format!("taken by {provider}"), |id| format!("taken by {provider} as {id}"))
 }
 
-/// A message that was certainly not sent leaves no challenge, does not count, and takes the token
-/// with it that was made for it.
+/// A message that no provider took leaves no challenge, and takes the token with it that was made
+/// for it. It counts all the same: what a gateway calls a failure may have reached a telephone.
 fn settle(work: &mut Work<'_>, letter: &Letter, report: &Report, event: AuditEvent) {
     work.audit.push(event);
-    let sent = !matches!(report.outcome, Err(Failure::Unavailable(_) | Failure::Refused(_)));
-    let token = letter.message.serial.as_str();
-    if sent {
-        work.settled.push(letter.message.id.clone());
+    work.settled.push(letter.message.id.clone());
+    let unsent = matches!(report.outcome, Err(Failure::Unavailable(_) | Failure::Refused(_)));
+    // What an earlier run has left, that run may have sent.
+    if !unsent || letter.again {
         return;
     }
-    work.voided.push(letter.message.id.clone());
+    let token = letter.message.serial.as_str();
     let Some(account) = work.account.as_mut() else { return };
     out_of_band::withdraw(account, token, Some(letter.sent_ms));
-    let unused = |account: &Account| {
-        account.tokens.iter().any(|known| known.id == token && known.last_used_ms.is_none())
-    };
     let open = account.challenges.iter().any(|challenge| challenge.token == token);
-    if letter.first && unused(account) && !open {
-        account.tokens.retain(|known| known.id != token);
+    let unused = |known: &Token| known.state == State::Active && known.last_used_ms.is_none();
+    if letter.first && !open {
+        account.tokens.retain(|known| known.id != token || !unused(known));
     }
 }

@@ -1,7 +1,7 @@
 //! Logins that wait at their prompt. They live in memory only: what they lead to is persisted,
 //! they themselves are not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use otp_ipc::Context;
 
@@ -10,6 +10,9 @@ use crate::config::Limits;
 
 /// Words that a login may type in place of a code: enough for every way twice.
 const MOST_WORDS: u8 = 12;
+
+/// Connections that are remembered after their end: more than end while one login begins.
+const ENDED: usize = 256;
 
 /// One login between its prompt and its answer.
 #[derive(Clone, Debug)]
@@ -41,14 +44,21 @@ pub(super) struct Full;
 pub(super) struct Sessions {
     by_id: HashMap<String, Session>,
     per_uid: HashMap<u32, usize>,
+    /// Connections that have ended, the latest last: a login may still be about to begin on one.
+    ended: VecDeque<Connection>,
     limit: usize,
     limit_per_uid: usize,
 }
 
 impl Sessions {
     pub(super) fn new(limits: &Limits) -> Self {
-        let mut sessions =
-            Self { by_id: HashMap::new(), per_uid: HashMap::new(), limit: 0, limit_per_uid: 0 };
+        let mut sessions = Self {
+            by_id: HashMap::new(),
+            per_uid: HashMap::new(),
+            ended: VecDeque::new(),
+            limit: 0,
+            limit_per_uid: 0,
+        };
         sessions.resize(limits);
         sessions
     }
@@ -56,6 +66,14 @@ impl Sessions {
     pub(super) fn resize(&mut self, limits: &Limits) {
         self.limit = limits.sessions as usize;
         self.limit_per_uid = limits.sessions_per_user as usize;
+    }
+
+    /// Whether one more session has room; see [`Sessions::begin`].
+    pub(super) fn has_room(&mut self, uid: u32, for_many: bool, now_ms: u64) -> bool {
+        self.admits(uid, for_many) || {
+            self.expire(now_ms);
+            self.admits(uid, for_many)
+        }
     }
 
     /// Adds a session. Root's logins are bounded by the total alone, everybody else's also by half
@@ -69,11 +87,12 @@ impl Sessions {
         now_ms: u64,
     ) -> Result<(), Full> {
         let uid = session.caller.uid;
-        if !self.admits(uid, for_many) {
-            self.expire(now_ms);
-            if !self.admits(uid, for_many) {
-                return Err(Full);
-            }
+        if !self.has_room(uid, for_many, now_ms) {
+            return Err(Full);
+        }
+        // Its connection has ended while the login was begun: nobody can answer it.
+        if self.ended.contains(&session.caller.connection) {
+            return Ok(());
         }
         *self.per_uid.entry(uid).or_default() += 1;
         self.by_id.insert(id, session);
@@ -121,12 +140,17 @@ impl Sessions {
 
     /// Ends every session of a connection that is gone.
     pub(super) fn leave(&mut self, connection: &Connection) {
+        if self.ended.len() == ENDED {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(connection.clone());
         self.retain(|session| session.caller.connection != *connection);
     }
 
     /// Ends every session of the system bus: a bus that is started anew gives the same names to
     /// other clients.
     pub(super) fn leave_bus(&mut self) {
+        self.ended.clear();
         self.retain(|session| !matches!(session.caller.connection, Connection::Bus(_)));
     }
 

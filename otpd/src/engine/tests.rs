@@ -26,6 +26,7 @@ const STEP_MS: u64 = 30_000;
 const ALICE: u32 = 1000;
 
 mod delivery;
+mod undelivered;
 
 /// A directory of three users.
 struct Three;
@@ -264,7 +265,9 @@ async fn a_session_belongs_to_its_connection_and_ends_with_it() {
     world.engine.leave(&root().connection);
     let gone = world.engine.respond(&root(), &session, code()).await;
     assert_eq!(gone, Err(Error::UnknownSession));
-    assert!(world.granted("alice", &app.code(0)).await);
+    let (session, _) = world.engine.begin(&other, "alice", sshd()).await.unwrap();
+    let answered = world.engine.respond(&other, &session, code()).await.unwrap();
+    assert_eq!(answered.kind(), Some(StepKind::Granted));
     assert_eq!(world.engine.waiting(), 0);
 }
 

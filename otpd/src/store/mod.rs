@@ -34,9 +34,6 @@ pub struct Work<'a> {
     /// Ids of the user's messages that are over: what they say is deleted in the same transaction;
     /// that they were asked for still counts. An id that is not queued is passed over.
     pub settled: Vec<String>,
-    /// Ids of the user's messages that certainly were not sent: they go as if they had never been
-    /// asked for. An id that is not queued is passed over.
-    pub voided: Vec<String>,
     /// What was asked for before; reads within the transaction.
     pub ledger: &'a dyn Ledger,
 }

@@ -13,9 +13,9 @@ use super::*;
 
 /// A provider that keeps what it is given, or is down.
 #[derive(Default)]
-struct Post {
-    taken: Mutex<Vec<Message>>,
-    down: AtomicBool,
+pub(super) struct Post {
+    pub(super) taken: Mutex<Vec<Message>>,
+    pub(super) down: AtomicBool,
 }
 
 impl Channel for Post {
@@ -30,44 +30,45 @@ impl Channel for Post {
 }
 
 /// What a login was asked.
-struct Asked {
-    session: String,
-    text: String,
-    split: Option<u32>,
+pub(super) struct Asked {
+    pub(super) session: String,
+    pub(super) text: String,
+    pub(super) split: Option<u32>,
 }
 
-struct Office {
-    world: World,
-    sms: Arc<Post>,
-    email: Arc<Post>,
+pub(super) struct Office {
+    pub(super) world: World,
+    pub(super) sms: Arc<Post>,
+    pub(super) email: Arc<Post>,
 }
 
-const POLICY: &str = "[[policy]]\nname = \"by sms\"\nunenrolled = \"enrol\"\n\
+pub(super) const POLICY: &str = "[[policy]]\nname = \"by sms\"\nunenrolled = \"enrol\"\n\
     enrol = [\"sms\", \"email\"]\nconcatenate = true\n";
 
 impl Office {
-    fn new(policy: &str) -> Self {
+    pub(super) async fn new(policy: &str) -> Self {
         let office = Self::quiet(policy);
-        office.open();
+        office.open().await;
         office
     }
 
     /// Nothing is sent yet.
-    fn quiet(policy: &str) -> Self {
+    pub(super) fn quiet(policy: &str) -> Self {
         let world = World::new(&format!("{PROVIDERS}{policy}"));
         Self { world, sms: Arc::default(), email: Arc::default() }
     }
 
     /// Puts the channels in and carries messages, as the daemon does when it starts.
-    fn open(&self) {
+    pub(super) async fn open(&self) {
         let id = |medium| ProviderId { medium, name: "main".into() };
         let dispatcher = &self.world.engine.dispatcher;
         dispatcher.insert(id(Medium::Sms), Arc::<Post>::clone(&self.sms));
         dispatcher.insert(id(Medium::Email), Arc::<Post>::clone(&self.email));
+        self.world.engine.post_messages_left().await;
         tokio::spawn(Arc::clone(&self.world.engine).carry_messages());
     }
 
-    async fn contact(&self, user: &str, mobile: Option<&str>, mail: Option<&str>) {
+    pub(super) async fn contact(&self, user: &str, mobile: Option<&str>, mail: Option<&str>) {
         let mobile = mobile.map(|number| PhoneNumber::parse(number, None).unwrap());
         let mail = mail.map(|address| MailAddress::parse(address).unwrap());
         let set = move |work: &mut crate::store::Work<'_>| {
@@ -78,7 +79,7 @@ impl Office {
     }
 
     /// Gives the user a token whose codes are delivered.
-    async fn own(&self, user: &str, medium: Medium) {
+    pub(super) async fn own(&self, user: &str, medium: Medium) {
         let add = move |work: &mut crate::store::Work<'_>| {
             let account = work.account.as_mut().unwrap();
             let key = Zeroizing::new(medium.name().repeat(8).into_bytes());
@@ -98,34 +99,34 @@ impl Office {
         self.world.engine.transact(user, add).await.unwrap();
     }
 
-    async fn begin_with(&self, user: &str, context: Context) -> Asked {
+    pub(super) async fn begin_with(&self, user: &str, context: Context) -> Asked {
         let (session, step) = self.world.engine.begin(&root(), user, context).await.unwrap();
         assert_eq!(step.kind(), Some(StepKind::Prompt));
         Asked { session, text: step.text().to_owned(), split: step.split() }
     }
 
-    async fn begin(&self, user: &str) -> Asked {
+    pub(super) async fn begin(&self, user: &str) -> Asked {
         self.begin_with(user, sshd()).await
     }
 
-    async fn say(&self, asked: &Asked, word: &str) -> Step {
+    pub(super) async fn say(&self, asked: &Asked, word: &str) -> Step {
         let reply = Zeroizing::new(word.as_bytes().to_vec());
         self.world.engine.respond(&root(), &asked.session, reply).await.unwrap()
     }
 
     /// The text of the prompt that follows a word.
-    async fn text_after(&self, asked: &Asked, word: &str) -> String {
+    pub(super) async fn text_after(&self, asked: &Asked, word: &str) -> String {
         let step = self.say(asked, word).await;
         assert_eq!(step.kind(), Some(StepKind::Prompt), "{word}");
         step.text().to_owned()
     }
 
-    async fn granted(&self, asked: &Asked, code: &str) -> bool {
+    pub(super) async fn granted(&self, asked: &Asked, code: &str) -> bool {
         self.say(asked, code).await.kind() == Some(StepKind::Granted)
     }
 
     /// The codes that have arrived, once there are so many.
-    async fn codes(&self, post: &Post, count: usize) -> Vec<String> {
+    pub(super) async fn codes(&self, post: &Post, count: usize) -> Vec<String> {
         for _ in 0..2000 {
             let taken: Vec<_> = post.taken.lock().unwrap().clone();
             if taken.len() >= count {
@@ -138,7 +139,7 @@ impl Office {
     }
 
     /// Results of the records of one kind, once there are so many.
-    async fn records(&self, event: &str, count: usize) -> Vec<(String, String)> {
+    pub(super) async fn records(&self, event: &str, count: usize) -> Vec<(String, String)> {
         for _ in 0..2000 {
             let all = self.world.engine.audit(AuditFilter::default()).await.unwrap();
             let of = all.into_iter().filter(|record| record.event == event);
@@ -152,7 +153,7 @@ impl Office {
         panic!("no {count} records of {event}");
     }
 
-    async fn tokens(&self, user: &str) -> Vec<String> {
+    pub(super) async fn tokens(&self, user: &str) -> Vec<String> {
         let filter = TokenFilter { user: Some(user.into()), ..TokenFilter::default() };
         let (tokens, _) = self.world.engine.tokens(filter).await.unwrap();
         tokens.into_iter().map(|token| token.kind).collect()
@@ -162,17 +163,17 @@ impl Office {
 /// Two providers, in whose places the tests' own are put.
 const PROVIDERS: &str = "[provider.sms.main]\ntype = \"exec\"\npath = \"/bin/true\"\n\
     [provider.email.main]\ntype = \"exec\"\npath = \"/bin/true\"\n";
-const MOBILE: Option<&str> = Some("+491701234581");
-const MAIL: Option<&str> = Some("alice@example.com");
-const SENT: &str = "Code sent to +49*****81 (or: resend): ";
-const GENERIC: &str = "Verification code: ";
+pub(super) const MOBILE: Option<&str> = Some("+491701234581");
+pub(super) const MAIL: Option<&str> = Some("alice@example.com");
+pub(super) const SENT: &str = "Code sent to +49*****81 (or: resend): ";
+pub(super) const GENERIC: &str = "Verification code: ";
 
 #[tokio::test]
 async fn the_first_login_enrols_and_its_code_logs_in_once() {
-    let office = Office::new(POLICY);
+    let office = Office::new(POLICY).await;
     office.contact("alice", MOBILE, MAIL).await;
     let first = office.begin("alice").await;
-    assert_eq!(first.text, SENT);
+    assert_eq!(first.text, "Code sent to +49*****81 (or: resend, email): ");
     assert_eq!(office.tokens("alice").await, ["sms"]);
     let [code] = &office.codes(&office.sms, 1).await[..] else { panic!() };
     assert!(office.granted(&first, code).await);
@@ -190,7 +191,7 @@ async fn the_first_login_enrols_and_its_code_logs_in_once() {
 
 #[tokio::test]
 async fn what_is_sent_says_what_for() {
-    let office = Office::new(POLICY);
+    let office = Office::new(POLICY).await;
     office.contact("alice", None, MAIL).await;
     let from = |source: &str| Context { rhost: Some(source.into()), ..sshd() };
     let asked = office.begin_with("alice", from("192.0.2.7\r\nBcc: eve@example.com")).await;
@@ -206,7 +207,7 @@ async fn what_is_sent_says_what_for() {
 
 #[tokio::test]
 async fn nobody_is_enrolled_who_cannot_be_reached() {
-    let office = Office::new(POLICY);
+    let office = Office::new(POLICY).await;
     for user in ["alice", "nobody", "ALICE", "../x"] {
         let asked = office.begin(user).await;
         assert_eq!(asked.text, GENERIC, "{user}");
@@ -216,7 +217,7 @@ async fn nobody_is_enrolled_who_cannot_be_reached() {
     let refused = office.records("enrol", 1).await;
     assert_eq!(refused[0].0, "denied");
     assert!(refused[0].1.contains("otpctl user set"), "{refused:?}");
-    let barred = Office::new(&format!("{POLICY}[budget]\ncountries = [\"+1\"]"));
+    let barred = Office::new(&format!("{POLICY}[budget]\ncountries = [\"+1\"]")).await;
     barred.contact("alice", MOBILE, None).await;
     assert_eq!(barred.begin("alice").await.text, GENERIC);
     assert_eq!(barred.records("challenge", 0).await, []);
@@ -224,7 +225,7 @@ async fn nobody_is_enrolled_who_cannot_be_reached() {
 
 #[tokio::test]
 async fn one_prompt_or_five_hundred_are_one_message() {
-    let office = Arc::new(Office::new(POLICY));
+    let office = Arc::new(Office::new(POLICY).await);
     office.contact("alice", MOBILE, None).await;
     let prompts = (0..500).map(|_| {
         let office = Arc::clone(&office);
@@ -239,7 +240,7 @@ async fn one_prompt_or_five_hundred_are_one_message() {
 
 #[tokio::test]
 async fn another_code_is_sent_after_a_while_and_the_first_one_stays_good() {
-    let office = Office::new(POLICY);
+    let office = Office::new(POLICY).await;
     office.contact("alice", MOBILE, None).await;
     let asked = office.begin("alice").await;
     assert_eq!(office.text_after(&asked, "resend").await, SENT);
@@ -254,7 +255,7 @@ async fn another_code_is_sent_after_a_while_and_the_first_one_stays_good() {
 
 #[tokio::test]
 async fn a_code_expires_and_its_fourth_try_is_refused() {
-    let office = Office::new(POLICY);
+    let office = Office::new(POLICY).await;
     office.contact("alice", MOBILE, None).await;
     let asked = office.begin("alice").await;
     let code = office.codes(&office.sms, 1).await.remove(0);
@@ -272,7 +273,7 @@ async fn a_code_expires_and_its_fourth_try_is_refused() {
 
 #[tokio::test]
 async fn who_has_an_app_is_sent_a_code_when_they_ask_for_it() {
-    let office = Office::new(POLICY);
+    let office = Office::new(POLICY).await;
     let app = office.world.active("alice", "totp").await;
     office.contact("alice", MOBILE, MAIL).await;
     for medium in [Medium::Sms, Medium::Email] {
@@ -303,7 +304,7 @@ async fn who_has_an_app_is_sent_a_code_when_they_ask_for_it() {
 
 #[tokio::test]
 async fn words_come_to_an_end() {
-    let office = Office::new(POLICY);
+    let office = Office::new(POLICY).await;
     office.contact("alice", MOBILE, None).await;
     let asked = office.begin("alice").await;
     for _ in 0..12 {
@@ -314,33 +315,34 @@ async fn words_come_to_an_end() {
 
 #[tokio::test]
 async fn a_message_that_cannot_be_sent_is_told_and_leaves_nothing() {
-    let office = Office::new(POLICY);
+    let office = Office::new(POLICY).await;
     office.contact("alice", MOBILE, MAIL).await;
     office.sms.down.store(true, Ordering::SeqCst);
     let asked = office.begin("alice").await;
-    assert_eq!(asked.text, SENT);
+    assert_eq!(asked.text, "Code sent to +49*****81 (or: resend, email): ");
     let failed = office.records("send", 1).await;
     assert_eq!(failed[0].0, "unavailable");
     assert!(failed[0].1.contains("sms.main: not sent: the line is cut"), "{failed:?}");
     let told = office.text_after(&asked, "").await;
-    assert_eq!(told, "No code could be sent to +49*****81 (or: resend): ");
+    assert_eq!(told, "No code could be sent to +49*****81 (or: resend, email): ");
     assert!(office.tokens("alice").await.is_empty(), "the token was made for this message");
-    assert!(office.world.engine.problems()[0].starts_with("delivery: sms is not delivered"));
+    assert!(office.world.engine.problems()[0].starts_with("delivery by sms: sms.main: not sent"));
     // The provider rests now, so the next login goes the other way.
     let other = office.begin("alice").await;
-    assert_eq!(other.text, "Code sent to a*****@example.com (or: resend): ");
+    assert_eq!(other.text, "Code sent to a*****@example.com (or: resend, sms): ");
     let code = office.codes(&office.email, 1).await.remove(0);
     assert!(office.granted(&other, &code).await);
     assert_eq!(office.tokens("alice").await, ["email"]);
     office.records("send", 2).await;
-    assert_eq!(office.world.engine.problems(), Vec::<String>::new());
+    assert_eq!(office.world.engine.problems().len(), 1, "e-mail says nothing about SMS");
 }
 
 #[tokio::test]
 async fn budgets_hold_across_users_and_restarts() {
     let office = Office::new(&format!(
         "{POLICY}[budget]\nper_user = 2\nper_recipient = 3\nresend = \"10s\""
-    ));
+    ))
+    .await;
     office.contact("alice", MOBILE, None).await;
     office.contact("bob", MOBILE, None).await;
     for _ in 0..2 {
@@ -364,7 +366,7 @@ async fn budgets_hold_across_users_and_restarts() {
 
 #[tokio::test]
 async fn a_locked_user_is_sent_nothing_and_told_nothing() {
-    let office = Office::new(&format!("{POLICY}[lockout]\nafter = 1"));
+    let office = Office::new(&format!("{POLICY}[lockout]\nafter = 1")).await;
     office.contact("alice", MOBILE, None).await;
     let asked = office.begin("alice").await;
     let code = office.codes(&office.sms, 1).await.remove(0);
@@ -380,7 +382,7 @@ async fn a_locked_user_is_sent_nothing_and_told_nothing() {
 
 #[tokio::test]
 async fn a_program_with_one_field_gets_its_code_for_the_second_try() {
-    let office = Office::new(POLICY);
+    let office = Office::new(POLICY).await;
     office.contact("alice", MOBILE, None).await;
     let field = || Context { concatenated: Some(true), ..sshd() };
     let asked = office.begin_with("alice", field()).await;
@@ -411,7 +413,7 @@ async fn what_was_queued_is_sent_after_a_restart_while_it_is_worth_something() {
     quiet.begin("alice").await;
     let world = quiet.world.restarted();
     let office = Office { world, sms: Arc::default(), email: Arc::default() };
-    office.open();
+    office.open().await;
     let code = office.codes(&office.sms, 1).await.remove(0);
     let sent = office.records("send", 2).await;
     let late = |(result, detail): &(String, String)| {

@@ -73,25 +73,6 @@ pub(crate) fn messages_wait_until_settled(new: New<'_>) {
     assert_eq!(count(&*store, Asked::By("bob"), 0), 2);
 }
 
-pub(crate) fn what_was_not_sent_does_not_count(new: New<'_>) {
-    let store = new().open().unwrap();
-    for id in ["a", "b", "c"] {
-        queue(&*store, "alice", message(id, NUMBER, 5));
-    }
-    settle(&*store, "alice", "c");
-    let void = |user: &str, id: &str| {
-        let id = id.to_owned();
-        wait(decide(&*store, user, |work| work.voided.push(id))).unwrap();
-    };
-    void("alice", "a");
-    // Not another's, not one that is settled, not one that is gone.
-    void("bob", "b");
-    void("alice", "c");
-    void("alice", "a");
-    assert_eq!(queued(&*store), [("alice".to_owned(), message("b", NUMBER, 5))]);
-    assert_eq!(count(&*store, Asked::By("alice"), 0), 2);
-}
-
 pub(crate) fn a_reset_settles_and_still_counts(new: New<'_>) {
     let backend = new();
     let store = backend.open().unwrap();

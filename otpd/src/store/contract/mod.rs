@@ -45,7 +45,7 @@ macro_rules! contract_suite {
             reads_see_whole_changes,
             token_lists, user_lists, usable_is_active, audit_lists, owners, enrolments,
             tampering_is_refused, accounts_that_come_or_go_are_noticed, equals_a_model,
-            contacts_of_users, messages_wait_until_settled, what_was_not_sent_does_not_count, a_reset_settles_and_still_counts,
+            contacts_of_users, messages_wait_until_settled, a_reset_settles_and_still_counts,
             messages_are_counted, the_ledger_forgets, messages_with_the_change,
             tampered_messages_are_not_sent);
     };
@@ -62,7 +62,6 @@ pub(crate) use self::{
     messages::{
         a_reset_settles_and_still_counts, contacts_of_users, messages_are_counted,
         messages_wait_until_settled, messages_with_the_change, the_ledger_forgets,
-        what_was_not_sent_does_not_count,
     },
     model::equals_a_model,
     tampering::{

@@ -131,11 +131,10 @@ impl Database {
             audit: Vec::new(),
             outbox: Vec::new(),
             settled: Vec::new(),
-            voided: Vec::new(),
             ledger: self,
         };
         transition(&mut work);
-        let Work { account, audit, outbox, settled, voided, .. } = work;
+        let Work { account, audit, outbox, settled, .. } = work;
         let after = account
             .as_ref()
             .map(|account| self.vault.seal(user, account, before.as_ref()))
@@ -157,9 +156,6 @@ impl Database {
         }
         for id in &settled {
             rows::execute(&self.connection, messages::SETTLE, [id, user])?;
-        }
-        for id in &voided {
-            rows::execute(&self.connection, messages::VOID, [id, user])?;
         }
         if before.is_some() && after.is_none() {
             rows::execute(&self.connection, messages::SETTLE_ALL, [user])?;

@@ -19,9 +19,6 @@ pub(super) const OVER: &str = "SELECT count(*) FROM message WHERE channel = ?1 A
 /// The statement that settles one message of a user.
 pub(super) const SETTLE: &str =
     "UPDATE message SET payload = NULL WHERE id = ?1 AND user = ?2 AND payload IS NOT NULL";
-/// The statement that forgets a queued message as if it had never been asked for.
-pub(super) const VOID: &str =
-    "DELETE FROM message WHERE id = ?1 AND user = ?2 AND payload IS NOT NULL";
 /// The statement that settles all messages of a user.
 pub(super) const SETTLE_ALL: &str =
     "UPDATE message SET payload = NULL WHERE user = ?1 AND payload IS NOT NULL";
