@@ -6,6 +6,8 @@ use zeroize::Zeroizing;
 
 /// Longest template in bytes.
 const LONGEST: usize = 4096;
+/// Longest message in bytes, with the longest values in it: what the store takes.
+const LONGEST_MESSAGE: usize = 5000;
 /// Longest value from outside in bytes.
 const LONGEST_VALUE: usize = 64;
 /// What stands for the code.
@@ -66,7 +68,16 @@ impl Template {
         if rest.contains(['{', '}']) {
             return Err(format!("a brace has no partner: braces stand around {known} only"));
         }
-        Ok(Self(text.to_owned().into()))
+        let template = Self(text.to_owned().into());
+        if template.longest() > LONGEST_MESSAGE {
+            return Err(format!("with its values it may be longer than {LONGEST_MESSAGE} bytes"));
+        }
+        Ok(template)
+    }
+
+    /// The most bytes that it can have with its values.
+    fn longest(&self) -> usize {
+        self.0.len().saturating_add(self.0.matches('{').count().saturating_mul(LONGEST_VALUE))
     }
 
     /// The template itself.
@@ -93,9 +104,7 @@ impl Template {
     #[must_use]
     pub fn render(&self, values: &Values<'_>) -> Zeroizing<String> {
         // A string that grows leaves what it held behind.
-        let placeholders = self.0.matches('{').count();
-        let room = self.0.len() + placeholders * LONGEST_VALUE.max(values.otp.len());
-        let mut text = Zeroizing::new(String::with_capacity(room));
+        let mut text = Zeroizing::new(String::with_capacity(self.longest()));
         let mut rest = self.as_str();
         while let Some((literal, name, after)) = next(rest) {
             text.push_str(literal);

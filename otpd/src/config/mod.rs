@@ -210,7 +210,7 @@ impl Config {
         let lockout = settings::lockout(root.table("lockout")?)?;
         let enrolment = settings::enrolment(root.table("enrolment")?)?;
         let limits = settings::limits(root.table("limits")?)?;
-        let (directories, gecos) = settings::directories(root.table("directory")?)?;
+        let (directories, gecos) = settings::directories(root.table("directory")?, warnings)?;
         let surroundings = Surroundings::new(credentials, &user, &store);
         let provided = provider::read(root.table("provider")?, &surroundings)?;
         let template = Template::read(root.table("template")?, warnings)?;

@@ -137,13 +137,17 @@ pub(super) fn limits(mut section: Section) -> Result<Limits> {
 
 /// The names of the directories, and where the system's own accounts, which are always there as
 /// "local", have their contacts.
-pub(super) fn directories(section: Section) -> Result<(Vec<String>, Gecos)> {
+pub(super) fn directories(
+    section: Section,
+    warnings: &mut Vec<String>,
+) -> Result<(Vec<String>, Gecos)> {
     let mut names = vec!["local".to_owned()];
     let mut gecos = Gecos::default();
     for (name, _, mut directory) in section.children()? {
         directory.choice("type", &[("passwd", ())], ())?;
         if name == "local" {
-            let (mobile, mail) = (field(&mut directory, "mobile")?, field(&mut directory, "mail")?);
+            let mobile = field(&mut directory, "mobile", warnings)?;
+            let mail = field(&mut directory, "mail", warnings)?;
             let allowed = "a country's code in 1 to 3 digits like \"49\"";
             let country = directory.value("country", allowed, |value| {
                 let digits = text(value)?;
@@ -162,13 +166,22 @@ pub(super) fn directories(section: Section) -> Result<(Vec<String>, Gecos)> {
     Ok((names, gecos))
 }
 
-fn field(section: &mut Section, key: &'static str) -> Result<Option<Field>> {
+fn field(
+    section: &mut Section,
+    key: &'static str,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Field>> {
     let named = quoted(Field::ALL.iter().map(|(name, _)| *name));
     let field = section.value(key, named, |value| {
         let given = text(value)?;
         Field::ALL.iter().find(|(name, _)| *name == given).map(|(_, field)| *field)
     })?;
-    Ok(field.map(|(field, _)| field))
+    Ok(field.map(|(field, place)| {
+        if field != Field::Other {
+            warnings.push(format!("{place}: directory.local.{key}: users can change this field with chfn and send their codes elsewhere, unless CHFN_RESTRICT in /etc/login.defs forbids it; \"other\" is root's alone"));
+        }
+        field
+    }))
 }
 
 /// What [`plain_name`] takes.
