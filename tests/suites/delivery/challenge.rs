@@ -13,14 +13,14 @@ use harness::{
 
 use super::{
     ADDRESS, DIGITS, MASKED_ADDRESS, MASKED_NUMBER, NUMBER, PASSWORD_THEN_CODE, RESEND, enrolling,
-    log_in, none_of, reach, ssh, tokens,
+    log_in, none_of, reach, resending, ssh, tokens,
 };
 
 /// alice, whose token of type sms was made at an earlier login.
 fn with_sms(configuration: &str, test: impl FnOnce(&World, &Gateway, &mut Host) + Send) {
     World::run(|world| {
         let gateway = world.gateway();
-        let _otpd = world.otpd(&(gateway.provider("main") + configuration + &enrolling(&["sms"])));
+        let _otpd = world.otpd(&(gateway.provider("main") + configuration));
         world.stack("login", &[&format!("required {MODULE}")]);
         reach("alice", &[&format!("mobile={NUMBER}")]);
         test(world, &gateway, &mut world.host());
@@ -34,7 +34,8 @@ fn alice() -> Login {
 /// The code is compared with three answers; no message follows within the time for it.
 #[test]
 fn a_code_has_three_tries() {
-    with_sms("[lockout]\nafter = 10\n", |_, gateway, host| {
+    let lenient = "[lockout]\nafter = 10\n".to_owned() + &enrolling(&["sms"]);
+    with_sms(&lenient, |_, gateway, host| {
         let code_of = |n| gateway.await_message(n).code(DIGITS);
         for n in 1..=3 {
             let wrong = log_in(host, alice(), |_| none_of(&[&code_of(1)]));
@@ -44,21 +45,20 @@ fn a_code_has_three_tries() {
         assert_eq!(fourth.code(), code::AUTH_ERR, "the right code at the fourth try");
         assert!(fourth.transcript.contains(&format!("Code sent to {MASKED_NUMBER}")));
         gateway.stays_at(1);
-        sleep(RESEND);
-        let next = log_in(host, alice(), |_| code_of(2));
-        assert_eq!(next.code(), code::SUCCESS, "the next code");
     });
 }
 
 /// Wrong codes lock as they do elsewhere; a locked user is sent nothing and sees no difference.
 #[test]
 fn wrong_codes_lock() {
-    with_sms("[lockout]\nafter = 2\n", |_, gateway, host| {
+    let strict = "[lockout]\nafter = 2\n".to_owned() + &resending("10s", &["sms"]);
+    with_sms(&strict, |_, gateway, host| {
         let code_of = |n| gateway.await_message(n).code(DIGITS);
         let mut seen = Vec::new();
         for _ in 0..2 {
             seen.push(log_in(host, alice(), |_| none_of(&[&code_of(1)])));
         }
+        let sent = gateway.messages().len();
         seen.push(log_in(host, alice(), |_| code_of(1)));
         sleep(RESEND);
         seen.push(log_in(host, alice(), |_| code_of(1)));
@@ -66,38 +66,54 @@ fn wrong_codes_lock() {
             assert_eq!(outcome.code(), code::AUTH_ERR);
             assert_eq!(outcome.transcript, seen[0].transcript);
         }
-        gateway.stays_at(1);
+        gateway.stays_at(sent);
         otpctl_with(&["user", "unlock", "alice"], b"").ok();
-        assert_eq!(log_in(host, alice(), |_| code_of(2)).code(), code::SUCCESS);
+        let next = log_in(host, alice(), |_| code_of(sent + 1));
+        assert_eq!(next.code(), code::SUCCESS);
     });
 }
 
-/// `resend` and Enter prompt again; a code follows when it is time for one, and the first one, whose
-/// message may be late, stays good.
+/// `resend` and Enter prompt again; nothing is sent before it is time.
+#[test]
+fn words_prompt_again() {
+    with_sms(&enrolling(&["sms"]), |_, gateway, host| {
+        let mut words = ["resend", "", "RESEND", " sms "].iter();
+        let done = log_in(host, alice(), |_| match words.next() {
+            Some(word) => (*word).to_owned(),
+            None => gateway.await_message(1).code(DIGITS),
+        });
+        assert_eq!(done.code(), code::SUCCESS, "{}", done.transcript);
+        assert_eq!(done.prompts, 5, "{}", done.transcript);
+        gateway.stays_at(1);
+    });
+}
+
+/// When it is time another code is sent. The first one, whose message may be late, stays good; a
+/// login that succeeds ends both.
 #[test]
 fn another_code_is_sent_on_demand() {
-    with_sms("", |_, gateway, host| {
-        let code_of = |n| gateway.await_message(n).code(DIGITS);
-        let mut prompts = Vec::new();
-        let resent = log_in(host, alice(), |prompt| {
-            prompts.push(prompt.to_owned());
-            match prompts.len() {
-                1 => "resend".to_owned(),
-                2 => String::new(),
-                3 => {
-                    gateway.stays_at(1);
+    with_sms(&resending("10s", &["sms"]), |_, gateway, host| {
+        for second in [true, false] {
+            let first = gateway.messages().len() + 1;
+            let code_of = |n| gateway.await_message(n).code(DIGITS);
+            let mut prompts = 0;
+            let granted = log_in(host, alice(), |_| {
+                prompts += 1;
+                if prompts == 1 {
+                    code_of(first);
                     sleep(RESEND);
-                    "Resend".to_owned()
+                    return "resend".to_owned();
                 }
-                _ => code_of(2),
+                code_of(first + 1);
+                code_of(if second { first + 1 } else { first })
+            });
+            assert_eq!(granted.code(), code::SUCCESS, "second {second}: {}", granted.transcript);
+            gateway.stays_at(first + 1);
+            for used in [code_of(first), code_of(first + 1)] {
+                let again = log_in(host, alice(), |_| used.clone());
+                assert_eq!(again.code(), code::AUTH_ERR, "a code of a login that has succeeded");
             }
-        });
-        assert_eq!(resent.code(), code::SUCCESS, "{}", resent.transcript);
-        assert_eq!(prompts.len(), 4, "{prompts:?}");
-        gateway.stays_at(2);
-        for used in [code_of(1), code_of(2)] {
-            let again = log_in(host, alice(), |_| used.clone());
-            assert_eq!(again.code(), code::AUTH_ERR, "a code of a login that has succeeded");
+            sleep(RESEND);
         }
     });
 }
@@ -105,7 +121,7 @@ fn another_code_is_sent_on_demand() {
 /// sshd, sudo and others may run the stack twice for one login: that is one message and one code.
 #[test]
 fn a_login_that_runs_twice_is_sent_one_code() {
-    with_sms("", |world, gateway, host| {
+    with_sms(&enrolling(&["sms"]), |world, gateway, host| {
         let left = log_in(host, alice(), |_| String::from_utf8(vec![b'0'; 300]).unwrap());
         assert_eq!(left.code(), code::AUTH_ERR, "nothing that could be a code");
         let mut waiting = world.host();
@@ -121,7 +137,7 @@ fn a_login_that_runs_twice_is_sent_one_code() {
 /// A code is good at the service that it was sent for.
 #[test]
 fn a_code_is_good_where_it_was_asked_for() {
-    with_sms("", |world, gateway, host| {
+    with_sms(&enrolling(&["sms"]), |world, gateway, host| {
         world.stack("field", &[&format!("required {MODULE}")]);
         let mut other = world.host();
         other.wait_at_prompt(alice());
@@ -170,7 +186,7 @@ fn an_app_comes_first_and_a_word_changes_that() {
 /// Words are no guesses: nobody is charged for one, known or not, and they have an end.
 #[test]
 fn words_are_not_charged_and_have_an_end() {
-    with_sms("", |_, gateway, host| {
+    with_sms(&enrolling(&["sms"]), |_, gateway, host| {
         let endless = log_in(host, alice(), |_| "resend".to_owned());
         assert_ne!(endless.code(), code::SUCCESS);
         assert!(endless.prompts <= 16, "{} prompts", endless.prompts);

@@ -3,17 +3,18 @@
 use std::thread::sleep;
 
 use harness::{
-    Counterpart, PASSWORD, World,
+    Counterpart, Login, PASSWORD, World,
     counterparts::smtp::{Smtp, Tls},
     golden::golden,
     otpd::document,
+    pam::code,
     settings::rounds,
     sshd::Methods,
 };
 
 use super::{
-    ADDRESS, DIGITS, EXPIRY, NUMBER, PASSWORD_THEN_CODE, RESEND, dead, enrolling, events, none_of,
-    reach, ssh, tokens,
+    ADDRESS, DIGITS, EXPIRY, NUMBER, PASSWORD_THEN_CODE, RESEND, dead, events, log_in, none_of,
+    reach, resending, ssh, tokens,
 };
 
 /// alice has a password and a number or an address, and nothing else: her first login sends a code,
@@ -24,21 +25,21 @@ fn accepted(world: &World, method: &str, counterpart: &dyn Counterpart) {
     let order = format!(
         "[[method]]\nname = {method:?}\nproviders = [\"down\", \"main\"]\nvalidity = \"1m\"\n[lockout]\nafter = 20\n"
     );
-    let _otpd = world.otpd(&(providers + &order + &enrolling(&[method])));
+    let _otpd = world.otpd(&(providers + &order + &resending("10s", &[method])));
     world.stack("sshd", &PASSWORD_THEN_CODE);
     let to = if method == "sms" { NUMBER } else { ADDRESS };
     reach("alice", &[&if method == "sms" { format!("mobile={to}") } else { format!("mail={to}") }]);
     let sshd = world.sshd(Methods::Keyboard);
+    let sent = || counterpart.messages().len();
     let code_of = |n: usize| counterpart.await_message(n).code(DIGITS);
-    let with = |n: usize| ssh(&sshd, "alice", |_| code_of(n));
 
     let unknown = sshd.login("carol", &["wrong"]);
     let refused = sshd.login("alice", &["wrong"]);
     assert!(!refused.admitted);
     assert_eq!(refused.transcript, unknown.transcript);
-    assert!(tokens("alice").is_empty() && counterpart.messages().is_empty());
+    assert!(tokens("alice").is_empty() && sent() == 0);
 
-    let first = with(1);
+    let first = ssh(&sshd, "alice", |_| code_of(1));
     assert!(first.admitted, "{}", first.transcript);
     golden(&format!("sshd-{method}-admitted"), &first.transcript);
     assert_eq!(tokens("alice"), [method]);
@@ -49,36 +50,41 @@ fn accepted(world: &World, method: &str, counterpart: &dyn Counterpart) {
     let wrong = ssh(&sshd, "alice", |_| none_of(&[&code_of(1), &code_of(2)]));
     assert!(!wrong.admitted, "a wrong code");
     golden(&format!("sshd-{method}-refused"), &wrong.transcript);
-    let used = with(1);
+    let used = ssh(&sshd, "alice", |_| code_of(1));
     assert!(!used.admitted, "a used code");
     assert_eq!(used.transcript, wrong.transcript);
-    let second = with(2);
+    let second = ssh(&sshd, "alice", |_| code_of(2));
     assert!(second.admitted, "{}", second.transcript);
-    counterpart.stays_at(2);
     assert_eq!(document(&["user", "show", "alice"])["failures"], 0);
 
+    let (mut host, tried) = (world.host(), sent() + 1);
+    let mut at_pam = |answer: &dyn Fn() -> String| {
+        let outcome = log_in(&mut host, Login::new("sshd", "alice"), |prompt| match prompt {
+            "Password: " => PASSWORD.to_owned(),
+            _ => answer(),
+        });
+        outcome.code() == code::SUCCESS
+    };
     for n in 1..=3 {
-        let wrong = ssh(&sshd, "alice", |_| none_of(&[&code_of(3)]));
-        assert!(!wrong.admitted, "try {n}");
+        assert!(!at_pam(&|| none_of(&[&code_of(tried)])), "try {n}");
     }
-    assert!(!with(3).admitted, "the fourth try");
-    let mut prompts = 0;
-    let resent = ssh(&sshd, "alice", |_| {
-        prompts += 1;
-        if prompts > 1 {
-            return code_of(4);
+    assert!(!at_pam(&|| code_of(tried)), "the fourth try");
+    let mut before = None;
+    let resent = ssh(&sshd, "alice", |_| match before {
+        Some(before) => code_of(before + 1),
+        None => {
+            before = Some(sent());
+            sleep(RESEND);
+            "resend".to_owned()
         }
-        counterpart.stays_at(3);
-        sleep(RESEND);
-        "resend".to_owned()
     });
     assert!(resent.admitted, "{}", resent.transcript);
-    counterpart.stays_at(4);
     if rounds(0, 1) > 0 {
-        assert!(!ssh(&sshd, "alice", |_| none_of(&[&code_of(5)])).admitted);
+        let over = sent() + 1;
+        assert!(!at_pam(&|| none_of(&[&code_of(over)])));
         sleep(EXPIRY);
-        assert!(!with(5).admitted, "a code that is over");
-        assert!(with(6).admitted, "the next one");
+        assert!(!at_pam(&|| code_of(over)), "a code that is over");
+        assert!(at_pam(&|| code_of(over + 1)), "the next one");
     }
 
     assert_eq!(tokens("alice"), [method]);

@@ -24,7 +24,7 @@ pub(crate) const ADDRESS: &str = "alice@example.com";
 pub(crate) const MASKED_ADDRESS: &str = "a*****@example.com";
 /// Length of a code.
 pub(crate) const DIGITS: usize = 6;
-/// Beyond this another code is sent: the shortest time that can be set, and a little more.
+/// The shortest time after which another code may be sent, and a little more.
 const RESEND: Duration = Duration::from_millis(10_100);
 /// Beyond this a code is over that was given the shortest time.
 const EXPIRY: Duration = Duration::from_millis(61_000);
@@ -34,9 +34,15 @@ pub(crate) const PASSWORD_THEN_CODE: [&str; 2] =
 
 /// A policy under which users without a token get one at the login, of the first of `methods` that
 /// leads to them.
+/// No other message follows one for as long as a test runs.
 pub(crate) fn enrolling(methods: &[&str]) -> String {
+    resending("5m", methods)
+}
+
+/// The same, where another message may follow after `resend`.
+pub(crate) fn resending(resend: &str, methods: &[&str]) -> String {
     format!(
-        "[budget]\nresend = \"10s\"\n[[policy]]\nname = \"enrol\"\nmatch = {{ service = [\"sshd\", \"login\", \"field\"] }}\nunenrolled = \"enrol\"\nenrol = {methods:?}\nconcatenate = true\n"
+        "[budget]\nresend = {resend:?}\n[[policy]]\nname = \"enrol\"\nmatch = {{ service = [\"sshd\", \"login\", \"field\"] }}\nunenrolled = \"enrol\"\nenrol = {methods:?}\nconcatenate = true\n"
     )
 }
 

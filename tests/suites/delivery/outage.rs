@@ -17,7 +17,7 @@ use harness::{
 
 use super::{
     ADDRESS, DIGITS, EXPIRY, NUMBER, PASSWORD_THEN_CODE, dead, enrolling, events, log_in, reach,
-    ssh, tokens,
+    resending, ssh, tokens,
 };
 
 fn alice() -> Login {
@@ -165,7 +165,8 @@ fn codes_end_and_their_messages_with_them() {
         let (gateway, server) = (world.gateway(), world.smtp(Tls::Plain));
         let short = "[[method]]\nname = \"sms\"\nvalidity = \"1m\"\n[[method]]\nname = \"email\"\nvalidity = \"1m\"\n";
         let providers = gateway.provider("main") + &server.provider("main");
-        let mut otpd = world.otpd(&(providers + short + &enrolling(&["sms", "email"])));
+        let policy = resending("10s", &["sms", "email"]);
+        let mut otpd = world.otpd(&(providers + short + &policy));
         world.stack("login", &[&format!("required {MODULE}")]);
         reach("alice", &[&format!("mobile={NUMBER}")]);
         reach("bob", &[&format!("mail={ADDRESS}")]);
