@@ -3,7 +3,7 @@
 
 use harness::{
     Counterpart, Host, Login, PASSWORD, World, counterparts::gateway::Gateway, golden::golden,
-    otpd::enrol, pam::code, protocol::Call, sshd::Methods,
+    otpd::enrol, pam::code, protocol::Call, settings::sources, sshd::Methods,
 };
 
 use super::{DIGITS, MASKED_NUMBER, NUMBER, enrolling, log_in, none_of, reach, tokens};
@@ -14,7 +14,7 @@ use super::{DIGITS, MASKED_NUMBER, NUMBER, enrolling, log_in, none_of, reach, to
 const ONE_FIELD: [&str; 5] = [
     "[success=2 default=ignore] pam_unix.so nodelay",
     "requisite /run/e2e/bin/pam_otp.so use_first_pass",
-    "[success=done default=die] pam_unix.so use_first_pass nodelay",
+    "[success=done default=die] pam_unix.so use_first_pass",
     "requisite /run/e2e/bin/pam_otp.so mode=challenge",
     "required pam_permit.so",
 ];
@@ -120,6 +120,18 @@ fn who_needs_no_code_is_asked_for_the_password() {
         assert!(world.sshd(Methods::Keyboard).login("bob", &[PASSWORD]).admitted);
         gateway.stays_at(0);
     });
+}
+
+/// What is tested is what is documented.
+#[test]
+fn the_stack_is_the_documented_one() {
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let stack = ONE_FIELD.map(|line| format!("auth {}", words(&line.replace("/run/e2e/bin/", ""))));
+    for document in ["README.md", "packaging/man/pam_otp.8"] {
+        let text = std::fs::read_to_string(sources().join(document)).unwrap();
+        let lines: Vec<_> = text.lines().map(words).collect();
+        assert!(lines.windows(stack.len()).any(|lines| lines == stack), "{document}: {stack:?}");
+    }
 }
 
 /// Password and the code of an app.

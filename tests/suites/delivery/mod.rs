@@ -8,6 +8,7 @@ mod field;
 mod hostile;
 mod injection;
 mod outage;
+mod providers;
 
 use std::{collections::BTreeSet, time::Duration};
 
