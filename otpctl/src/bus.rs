@@ -5,12 +5,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::unistd::{User, getuid};
-use otp_ipc::{ErrorKind, ManagerProxy, names};
+use otp_ipc::{AuthenticationProxy, Context, ErrorKind, ManagerProxy, names};
 use zbus::DBusError;
 use zbus::connection::Builder;
 use zbus::fdo;
 use zbus::proxy::CacheProperties;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::{Exit, Failure};
 use crate::render::{Output, printable};
@@ -65,7 +65,7 @@ impl Session {
     ) -> Result<T, Failure> {
         let mut answer = call(&options).await;
         if matches!(&answer, Err(error) if kind(error) == Some(ErrorKind::ProofRequired))
-            && let Some(code) = tty::secret("Code of a token you have (or a recovery code): ")?
+            && let Some(code) = self.code().await?
         {
             *proof(&mut options) = Some(code.to_vec());
             answer = call(&options).await;
@@ -73,6 +73,55 @@ impl Session {
         }
         answer.map_err(|error| failure(what, &error))
     }
+
+    /// A code of the caller's. At a terminal one is sent to whose codes are delivered, as at a
+    /// login, and the words that its prompt offers are answered by another prompt.
+    async fn code(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+        let delivered = match &self.own {
+            Some(own) if tty::interactive() => self.deliver(own).await.ok(),
+            _ => None,
+        };
+        let Some((login, session, mut prompt)) = delivered else { return tty::secret(PROOF) };
+        loop {
+            let reply = tty::secret(if offers(&prompt).is_empty() { PROOF } else { &prompt })?;
+            let word = reply.as_ref().and_then(|reply| std::str::from_utf8(reply).ok());
+            let step = match word {
+                Some(word) if offers(&prompt).contains(&word) => {
+                    login.respond(&session, word.as_bytes()).await
+                }
+                _ => {
+                    // It ends with this connection anyway.
+                    let _ = login.cancel(&session).await;
+                    return Ok(reply);
+                }
+            };
+            let (step,) = step.map_err(|error| failure(word.unwrap_or_default(), &error))?;
+            prompt = printable(step.text());
+        }
+    }
+
+    /// Begins a login of the caller at this program, which sends a code where codes are sent.
+    async fn deliver(
+        &self,
+        own: &str,
+    ) -> zbus::Result<(AuthenticationProxy<'static>, String, String)> {
+        let connection = self.manager.inner().connection();
+        let login = AuthenticationProxy::builder(connection);
+        let login = login.cache_properties(CacheProperties::No).build().await?;
+        let service = Some(names::SELF_SERVICE.to_owned());
+        let context = Context { service, ..Context::default() };
+        let (session, step) = login.begin(own, &context).await?;
+        Ok((login, session, printable(step.text())))
+    }
+}
+
+/// What a user is asked for whose codes are their own device's.
+const PROOF: &str = "Code of a token you have (or a recovery code): ";
+
+/// The words that a prompt offers: "… (or: resend, email): ".
+fn offers(prompt: &str) -> Vec<&str> {
+    let list = prompt.split_once("(or: ").and_then(|(_, list)| list.split_once(')'));
+    list.map(|(list, _)| list.split(", ").collect()).unwrap_or_default()
 }
 
 /// polkit's question on this terminal, for sessions that have no other agent (ssh).

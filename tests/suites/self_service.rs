@@ -3,10 +3,11 @@
 use std::process::Command;
 
 use harness::{
-    ALICE, Login, MODULE, Token, World,
-    otpd::{enrol, otpctl},
+    ALICE, Counterpart, Login, MODULE, Token, World,
+    otpd::{enrol, otpctl, otpctl_with},
     pam::code,
     process::{Output, command, run},
+    terminal::sit,
 };
 
 /// An otpctl command of alice.
@@ -87,6 +88,25 @@ fn a_hijacked_session_cannot_change_tokens() {
             code::AUTH_ERR,
             "a proof is used up"
         );
+    });
+}
+
+/// Who has no device of their own is sent the code that proves it, and to that change only.
+#[test]
+fn whose_codes_are_sent_is_sent_one_for_the_proof() {
+    World::run(|world| {
+        let gateway = world.gateway();
+        let _otpd = world.otpd(&(gateway.provider("main") + SELF_SERVICE));
+        otpctl_with(&["user", "set", "alice", "mobile=+491701234581"], b"").ok();
+        otpctl_with(&["token", "add", "alice", "--method", "sms"], b"").ok();
+        let new = ["recovery", "new", "alice", "--yes", "--output", "/home/alice/codes"];
+        let sent = "Code sent to +49*****81 (or: resend): ";
+        let refused = sit(&alice(&new), &[(sent, "resend"), (sent, "000000")]);
+        assert_eq!(refused.code, 3, "{}", refused.transcript);
+        let code = gateway.await_message(1).code(6);
+        let done = sit(&alice(&new), &[(sent, &code)]);
+        assert_eq!(done.code, 0, "{}", done.transcript);
+        gateway.stays_at(1);
     });
 }
 
