@@ -7,6 +7,7 @@ use std::{
 
 use otp_core::contact::PhoneNumber;
 use tokio::sync::OnceCell;
+use zeroize::Zeroizing;
 
 use crate::{
     Answer, Channel, Failure, Message, Pending, Receipt, Recipient,
@@ -78,7 +79,8 @@ impl Gnokii {
         if let Some(smsc) = smsc {
             arguments.extend(["--smsc", smsc.as_str()]);
         }
-        let output = self.run(&arguments, message.text.expose().as_bytes()).await?;
+        let text = within_the_plane(message.text.expose());
+        let output = self.run(&arguments, text.as_bytes()).await?;
         judge(&output, message)
     }
 
@@ -129,6 +131,14 @@ impl Channel for Gnokii {
     fn limit(&self) -> Duration {
         self.settings.timeout + program::GRACE
     }
+}
+
+/// gnokii cuts a text at the first character beyond the basic plane and ends with 0: such ones give
+/// way to a question mark, so that a code behind them arrives.
+fn within_the_plane(text: &str) -> Zeroizing<String> {
+    let mut within = Zeroizing::new(String::with_capacity(text.len()));
+    within.extend(text.chars().map(|c| if u32::from(c) > 0xffff { '?' } else { c }));
+    within
 }
 
 /// Status 0 is success; gnokii tells no id.

@@ -34,6 +34,12 @@ fn message() -> Message {
     }
 }
 
+#[test]
+fn what_would_cut_the_text_gives_way() {
+    let text = within_the_plane("🔑 482913 für Prüf €\u{10000}");
+    assert_eq!(text.as_str(), "? 482913 für Prüf €?");
+}
+
 #[tokio::test]
 async fn the_text_goes_to_standard_input_and_the_number_into_the_arguments() {
     if !is_root() {
