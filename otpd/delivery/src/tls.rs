@@ -1,10 +1,14 @@
 //! TLS as a client, for every provider: 1.2 or newer, and the server's certificate always checked.
 
 use std::{
+    fs::OpenOptions,
+    io::{self, Read},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use rustix::fs::OFlags;
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::{
@@ -16,13 +20,16 @@ use rustls::{
     server::ParsedCertificate,
 };
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 /// Whom to trust and who we are. The default trusts the system's roots and shows no certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Certificates in PEM that are trusted as roots instead of the system's.
+    /// Certificates in PEM that are trusted as roots instead of the system's. A regular file that
+    /// others cannot write, as all of these.
     pub ca: Option<PathBuf>,
     /// Our certificate with its chain, and its key; both PEM (key: PKCS #8, PKCS #1 or SEC 1).
+    /// The key is for nobody but its owner and, to read, its group.
     pub identity: Option<(PathBuf, PathBuf)>,
     /// SHA-256 of the server's SubjectPublicKeyInfo (RFC 7469 section 2.4), which is asked for on
     /// top of a valid certificate.
@@ -32,7 +39,8 @@ pub struct Settings {
 /// What a TLS connection is made with. The server's name and certificate are always checked.
 ///
 /// # Errors
-/// When a file is missing, cannot be read or holds something else; names the file and what to do.
+/// When a file is missing, cannot be read, is open to others or holds something else; names the
+/// file and what to do.
 pub fn client_config(settings: &Settings) -> Result<ClientConfig, String> {
     let provider = Arc::new(ring::default_provider());
     let roots = Arc::new(roots(settings.ca.as_deref())?);
@@ -51,7 +59,8 @@ pub fn client_config(settings: &Settings) -> Result<ClientConfig, String> {
     let Some((certificate, key)) = &settings.identity else {
         return Ok(builder.with_no_client_auth());
     };
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| {
+    let pem = read(key, &KEY)?;
+    let private = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| {
         format!("{}: no private key can be read: {error}; give a PEM file", key.display())
     })?;
     builder.with_client_auth_cert(certificates(certificate)?, private).map_err(|error| {
@@ -99,12 +108,61 @@ fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let unreadable =
         |error| format!("{}: no certificate can be read: {error}; give a PEM file", path.display());
+    let pem = read(path, &CERTIFICATE)?;
     let certificates: Vec<_> =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(unreadable)?;
+        CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(unreadable)?;
     if certificates.is_empty() {
         return Err(format!("{}: holds no certificate; give a PEM file", path.display()));
     }
     Ok(certificates)
+}
+
+/// Whom a file must not be open to.
+struct Guard {
+    /// Bits that its mode must not have.
+    forbidden: u32,
+    others_can: &'static str,
+    /// Commands that make it so.
+    remedies: &'static [&'static str],
+}
+
+const KEY: Guard = Guard {
+    forbidden: 0o037,
+    others_can: "read or change the key",
+    remedies: &["chmod 0640", "chgrp otpd"],
+};
+const CERTIFICATE: Guard = Guard {
+    forbidden: 0o002,
+    others_can: "change whom we trust or who we are",
+    remedies: &["chmod o-w"],
+};
+
+/// A regular file. It is judged when it is open, so that it cannot be another one by then; a
+/// symbolic link counts as what it leads to.
+fn read(path: &Path, guard: &Guard) -> Result<Zeroizing<Vec<u8>>, String> {
+    let name = path.display();
+    let unreadable = |error: io::Error| format!("{name}: cannot be read: {error}");
+    // A FIFO must not hold up the start.
+    let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed();
+    let mut file =
+        OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(format!("{name}: is not a regular file; give a PEM file"));
+    }
+    let (mode, Guard { forbidden, others_can, remedies }) = (metadata.mode() & 0o7777, guard);
+    if mode & forbidden != 0 {
+        let remedies: Vec<_> = remedies.iter().map(|remedy| format!("{remedy} {name}")).collect();
+        let remedies = remedies.join(" and ");
+        return Err(format!(
+            "{name}: has mode {mode:04o}, so that others can {others_can}: {remedies}"
+        ));
+    }
+    // Room enough that reading never reallocates and leaves a copy behind.
+    let length = usize::try_from(metadata.len()).unwrap_or_default();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
 }
 
 /// The usual checks, and then the server's key against the pin.
@@ -157,9 +215,13 @@ impl ServerCertVerifier for Pinned {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{
+        fs::{self, Permissions},
+        os::unix::fs::{PermissionsExt, symlink},
+    };
 
     use rcgen::{CertificateParams, Issuer, KeyPair, PublicKeyData};
+    use rustix::fs::{FileType, Mode};
     use rustls::{ClientConnection, ServerConfig, ServerConnection};
 
     use super::*;
@@ -254,6 +316,7 @@ mod tests {
             ("empty.pem", "nothing"),
         ] {
             fs::write(path(name), text).unwrap();
+            fs::set_permissions(path(name), Permissions::from_mode(0o640)).unwrap();
         }
         let with = |ca: &str, certificate: &str, key: &str| {
             client_config(&Settings {
@@ -274,6 +337,58 @@ mod tests {
         ] {
             let error = with(ca, certificate, key).unwrap_err();
             assert!(error.contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_open_to_others_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let authority = Authority::new();
+        let (certificate, key) = authority.issue("client");
+        for (name, text) in
+            [("ca", &authority.root), ("certificate", &certificate), ("key", &key.serialize_pem())]
+        {
+            fs::write(path(name), text).unwrap();
+            symlink(path(name), path(&format!("{name}.link"))).unwrap();
+        }
+        let load = |suffix: &str| {
+            let path = |name: &str| path(&format!("{name}{suffix}"));
+            let identity = Some((path("certificate"), path("key")));
+            client_config(&Settings { ca: Some(path("ca")), identity, pin: None }).map(drop)
+        };
+        let change = "change whom we trust or who we are";
+        for (name, good, bad, others_can) in [
+            ("ca", 0o664, [0o666, 0o642], change),
+            ("certificate", 0o644, [0o646, 0o602], change),
+            ("key", 0o440, [0o644, 0o602], "read or change the key"),
+            ("key", 0o640, [0o660, 0o604], "read or change the key"),
+        ] {
+            let set = |mode| fs::set_permissions(path(name), Permissions::from_mode(mode)).unwrap();
+            for file in ["ca", "certificate", "key"] {
+                fs::set_permissions(path(file), Permissions::from_mode(0o600)).unwrap();
+            }
+            for mode in bad {
+                set(mode);
+                for suffix in ["", ".link"] {
+                    let named = path(&format!("{name}{suffix}")).display().to_string();
+                    let remedy = match name {
+                        "key" => format!("chmod 0640 {named} and chgrp otpd {named}"),
+                        _ => format!("chmod o-w {named}"),
+                    };
+                    let why = format!("has mode {mode:04o}, so that others can {others_can}");
+                    assert_eq!(load(suffix), Err(format!("{named}: {why}: {remedy}")));
+                }
+            }
+            set(good);
+            assert_eq!((load(""), load(".link")), (Ok(()), Ok(())));
+        }
+        for name in ["certificate", "key", "ca"] {
+            fs::remove_file(path(name)).unwrap();
+            let (kind, mode) = (FileType::Fifo, Mode::RUSR);
+            rustix::fs::mknodat(rustix::fs::CWD, path(name), kind, mode, 0).unwrap();
+            let named = path(name).display().to_string();
+            assert_eq!(load(""), Err(format!("{named}: is not a regular file; give a PEM file")));
         }
     }
 }

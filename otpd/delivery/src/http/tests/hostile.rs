@@ -1,6 +1,6 @@
 //! Gateways that fail, lie, stall or are somebody else.
 
-use std::{collections::BTreeMap, fs, sync::Arc};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, sync::Arc};
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
 use rustls::{
@@ -311,6 +311,7 @@ async fn only_the_gateway_itself_is_told_anything() {
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
         fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
     };
     let ours = Authority::new();
