@@ -54,7 +54,7 @@ impl Vault<'_> {
         &self,
         section: &mut Section,
         key: &'static str,
-        secret: fn(&str) -> bool,
+        secret: impl Fn(&str) -> bool,
     ) -> Result<Option<Hidden>> {
         let Some(node) = section.take(key) else { return Ok(None) };
         let (value, shown) = self.read(&format!("{}{key}", section.path()), &node, secret)?;
@@ -86,7 +86,12 @@ impl Vault<'_> {
     }
 
     /// The value, and what is shown of it.
-    fn read(&self, path: &str, node: &Node, secret: fn(&str) -> bool) -> Result<(Hidden, String)> {
+    fn read(
+        &self,
+        path: &str,
+        node: &Node,
+        secret: impl Fn(&str) -> bool,
+    ) -> Result<(Hidden, String)> {
         let wrong = || node.place.error(format!("{path} = {MASK}: allowed are {ALLOWED}"));
         let table = match &node.value {
             Value::Text(text) if !secret(text) => {

@@ -7,10 +7,11 @@ use super::{
     submission::Submission,
     template::{Template, Values},
 };
-use crate::{Answer, Channel, Failure, Message, Pending, PhoneFormat, Recipient};
+use crate::{Answer, Channel, Failure, Hidden, Message, Pending, PhoneFormat, Recipient};
 
 /// `[provider.sms.NAME]` of type `smtp`. In `to`, `subject` and `body` stand `{phone}` for the
 /// number; in `subject` and `body` also `{text}` for the message and `{otp}` for the code alone.
+/// Some gateways want the account's password in one of these two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewaySettings {
     /// How the gateway is reached.
@@ -19,9 +20,9 @@ pub struct GatewaySettings {
     /// in it. Required.
     pub to: String,
     /// The subject. Default `[otpd]`.
-    pub subject: String,
+    pub subject: Hidden,
     /// The text. Default `{text}`.
-    pub body: String,
+    pub body: Hidden,
     /// How the number is written: digits or e164. Default: e164.
     pub number: PhoneFormat,
 }
@@ -30,7 +31,7 @@ impl GatewaySettings {
     /// The defaults around what is required.
     #[must_use]
     pub fn new(mail: Settings, to: String) -> Self {
-        let (subject, body) = ("[otpd]".to_owned(), "{text}".to_owned());
+        let (subject, body) = ("[otpd]".into(), "{text}".into());
         Self { mail, to, subject, body, number: PhoneFormat::default() }
     }
 }
@@ -41,6 +42,8 @@ pub struct Gateway {
     to: Template,
     subject: Template,
     body: Template,
+    /// What no text of ours may repeat of the two.
+    secrets: Vec<Hidden>,
     number: PhoneFormat,
 }
 
@@ -51,14 +54,19 @@ impl Gateway {
     /// A text that says which setting is wrong and what is allowed.
     pub fn new(settings: GatewaySettings) -> Result<Self, String> {
         let GatewaySettings { mail, to, subject, body, number } = settings;
-        let read = |name: &str, text: &str, allowed: &[&str]| {
-            Template::parse(text, allowed).map_err(|wrong| format!("{name} = \"{text}\": {wrong}"))
+        let read = |name: &str, text: &Hidden| {
+            Template::parse(text.expose(), &["phone", "otp", "text"]).map_err(|_| {
+                format!("{name}: a word in braces is none of {{phone}} {{otp}} {{text}}")
+            })
         };
+        let (subject, body) = (read("subject", &subject)?, read("body", &body)?);
         let gateway = Self {
             submission: Submission::new(mail)?,
-            to: read("to", &to, &["phone"])?,
-            subject: read("subject", &subject, &["phone", "otp", "text"])?,
-            body: read("body", &body, &["phone", "otp", "text"])?,
+            to: Template::parse(&to, &["phone"])
+                .map_err(|wrong| format!("to = \"{to}\": {wrong}"))?,
+            secrets: [&subject, &body].into_iter().flat_map(Template::secrets).collect(),
+            subject,
+            body,
             number,
         };
         if !gateway.subject.has_code() && !gateway.body.has_code() {
@@ -90,7 +98,7 @@ impl Gateway {
         let (otp, text) = (message.code.expose(), message.text.expose());
         let values = Values { phone: self.number.of(phone), otp, text };
         let (subject, body) = (self.subject.fill(values), self.body.fill(values));
-        self.submission.submit(&to, (&subject, &body), message).await
+        self.submission.submit(&to, (&subject, &body), message, &self.secrets).await
     }
 }
 

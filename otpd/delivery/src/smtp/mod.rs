@@ -115,7 +115,7 @@ impl Smtp {
             return Err(Failure::Unavailable(text.to_owned()));
         };
         let contents = (message.subject.expose(), message.text.expose());
-        self.0.submit(to, contents, message).await
+        self.0.submit(to, contents, message, &[]).await
     }
 }
 

@@ -98,15 +98,16 @@ impl Submission {
         Ok(Self { server, port, name, tls, config, login, sender, limit: timeout })
     }
 
-    /// Sends an e-mail with this subject and text.
+    /// Sends an e-mail with this subject and text; the secrets in it are in no text of ours.
     pub(super) async fn submit(
         &self,
         to: &MailAddress,
         contents: (&str, &str),
         message: &Message,
+        secrets: &[Hidden],
     ) -> Answer {
         let mail = self.sender.write(to, contents, message)?;
-        let mut course = Course { step: "connection", told: false, secrets: Vec::new() };
+        let mut course = Course { step: "connection", told: false, secrets: secrets.to_vec() };
         let end = timeout(self.limit, self.talk(to, &mail, &mut course)).await;
         let end = end.unwrap_or_else(|_| Err(Stop::Wire(io::ErrorKind::TimedOut.into())));
         let secrets: Vec<&Hidden> = course.secrets.iter().collect();

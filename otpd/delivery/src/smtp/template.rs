@@ -1,6 +1,10 @@
 //! `{phone}`, `{otp}` and `{text}` in the texts of an e-mail to an SMS gateway.
 
-use zeroize::Zeroizing;
+use std::iter;
+
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::Hidden;
 
 /// A text with places for values; what a value holds is never looked at again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,7 +12,7 @@ pub(super) struct Template(Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
-    Text(String),
+    Text(Hidden),
     Phone,
     Otp,
     Message,
@@ -25,7 +29,7 @@ pub(super) struct Values<'a> {
 impl Part {
     fn value<'a>(&'a self, values: Values<'a>) -> &'a str {
         match self {
-            Self::Text(text) => text,
+            Self::Text(text) => text.expose(),
             Self::Phone => values.phone,
             Self::Otp => values.otp,
             Self::Message => values.text,
@@ -39,7 +43,8 @@ impl Template {
     /// # Errors
     /// The name of a place that there is not, among the `allowed` ones.
     pub(super) fn parse(text: &str, allowed: &[&str]) -> Result<Self, String> {
-        let (mut parts, mut plain, mut rest) = (Vec::new(), String::new(), text);
+        let (mut parts, mut rest) = (Vec::new(), text);
+        let mut plain = Zeroizing::new(String::with_capacity(text.len()));
         while let Some((before, after)) = rest.split_once('{') {
             plain.push_str(before);
             let word = after.split_once('}').filter(|(word, _)| {
@@ -54,23 +59,41 @@ impl Template {
                 "phone" => Part::Phone,
                 "otp" => Part::Otp,
                 "text" => Part::Message,
-                _ => Part::Text(String::new()),
+                _ => Part::Text(Hidden::default()),
             };
             if !allowed.contains(&word) {
                 let places: Vec<_> = allowed.iter().map(|word| format!("{{{word}}}")).collect();
                 return Err(format!("{{{word}}}: allowed are {}", places.join(" ")));
             }
-            parts.extend([Part::Text(std::mem::take(&mut plain)), part]);
+            parts.extend([Part::Text(plain.as_str().into()), part]);
+            plain.zeroize();
             rest = behind;
         }
         plain.push_str(rest);
-        parts.push(Part::Text(plain));
+        parts.push(Part::Text(plain.as_str().into()));
         Ok(Self(parts))
     }
 
     /// Whether a code gets into the text.
     pub(super) fn has_code(&self) -> bool {
         self.0.iter().any(|part| matches!(part, Part::Otp | Part::Message))
+    }
+
+    /// What may be a password in the text around the places: each line and each word, with and
+    /// without the name before it (`password: …`, `password=…`).
+    pub(super) fn secrets(&self) -> Vec<Hidden> {
+        let forms = |text: &str| {
+            let value = text.split_once([':', '=']).map_or(text, |(_, value)| value);
+            let quoted = |c: char| c.is_whitespace() || matches!(c, '"' | '\'');
+            [text.trim().into(), value.trim_matches(quoted).into()]
+        };
+        let between = |c: char| c.is_whitespace() || matches!(c, '&' | ',' | ';');
+        let texts = self.0.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.expose()),
+            Part::Phone | Part::Otp | Part::Message => None,
+        });
+        let lines = texts.flat_map(str::lines);
+        lines.flat_map(|line| iter::once(line).chain(line.split(between))).flat_map(forms).collect()
     }
 
     /// Fills the places.

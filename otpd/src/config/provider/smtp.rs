@@ -2,7 +2,7 @@
 
 use otp_core::contact::MailAddress;
 use otp_delivery::{
-    PhoneFormat, Provider,
+    Hidden, PhoneFormat, Provider,
     smtp::{GatewaySettings, Mechanism, Settings, Tls},
 };
 
@@ -20,8 +20,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Provider> {
 pub(super) fn gateway(reader: &mut Reader<'_>) -> Result<Provider> {
     let mail = settings(reader)?;
     let mut settings = GatewaySettings::new(mail, reader.required_text("to")?);
-    settings.subject = reader.text_or("subject", &settings.subject)?;
-    settings.body = body(reader, &settings.body)?;
+    settings.subject = contents(reader, "subject", &settings.subject, false)?;
+    settings.body = contents(reader, "body", &settings.body, true)?;
     settings.number = phone_format(&mut reader.section)?;
     Ok(Provider::SmtpGateway(settings))
 }
@@ -64,16 +64,21 @@ pub(super) fn phone_format(section: &mut Section) -> Result<PhoneFormat> {
     section.choice("number", &formats, PhoneFormat::default())
 }
 
-/// The only text that may have several lines.
-fn body(reader: &mut Reader<'_>, default: &str) -> Result<String> {
-    let lines = |text: &str| {
-        let control = text.contains(|c: char| c.is_control() && c != '\n');
-        if control {
-            Err("allowed is a text without control characters but \\n".to_owned())
-        } else {
-            Ok(text.to_owned())
-        }
+/// What the e-mail says, in one line or in several. The gateway may want a password in it, which
+/// is not in what it says by default.
+fn contents(
+    reader: &mut Reader<'_>,
+    key: &'static str,
+    default: &Hidden,
+    several: bool,
+) -> Result<Hidden> {
+    let (vault, section) = (&reader.around.vault, &mut reader.section);
+    let Some(text) = vault.hidden(section, key, |text| text != default.expose())? else {
+        return Ok(Hidden::new(reader.by_default(key, default.expose())));
     };
-    let given = reader.section.parsed("body", lines)?.map(|(body, _)| body);
-    Ok(given.unwrap_or_else(|| reader.by_default("body", default)))
+    if text.expose().contains(|c: char| c.is_control() && !(several && c == '\n')) {
+        let (path, but) = (reader.section.path(), if several { " but \\n" } else { "" });
+        return Err(reader.place.error(format!("{path}{key}: allowed is {}{but}", super::TEXT)));
+    }
+    Ok(text)
 }

@@ -275,6 +275,13 @@ type = "smpp"
 server = "smsc.example"
 system_id = "otpd"
 password = "SECRET"
+[provider.sms.j]
+type = "smtp"
+server = "mail.example"
+from = "gateway@example.com"
+to = "{phone}@sms.example"
+subject = "SECRET"
+body = "password: SECRET\nto: {phone}\ntext: {text}"
 [provider.email.e]
 type = "smtp"
 server = "mail.example"
@@ -283,7 +290,7 @@ user = "u"
 password = "SECRET"
 [[method]]
 name = "sms"
-providers = ["a", "b", "c", "d"]
+providers = ["a", "b", "c", "d", "j"]
 "#;
 
 #[test]
@@ -300,6 +307,8 @@ fn nothing_shows_a_secret() {
         "proxy = \"••••\"",
         "password = \"••••\"",
         "json = \"••••\"",
+        "subject = \"••••\"",
+        "body = \"••••\"",
         "secret_key = \"••••\"",
     ] {
         assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
@@ -315,6 +324,11 @@ fn nothing_shows_a_secret() {
         ("X-Key", "X Key"),
         ("\"otpd\"", "\"otpd otpd otpd otpd\""),
         ("otp@example.com", "x"),
+        ("gateway@example.com", "x"),
+        ("text: {text}", "no code"),
+        ("to: {phone}", "to: {SECRET}"),
+        ("subject = \"SECRET", "subject = \"SECRET\\n"),
+        ("body = \"password: SECRET", "body = \"password: SECRET\\r"),
         ("[[method]]", "[[method]"),
         ("type = \"smpp\"", "type = \"smpp\"\nsystem_ids = 1"),
     ] {
@@ -334,11 +348,13 @@ fn what_is_shown_of_providers_reads_as_the_same() {
     let json = file("json", "{\"key\": \"geheim\", \"to\": \"{phone}\", \"text\": \"{text}\"}");
     let password = file("password", "geheim");
     let raw = file("raw", "geheim {phone} {text}");
+    let body = file("body", "password: geheim\nto: {phone}\ntext: {text}");
     let text = SECRETS
         .replace("\"https://gateway.example/send?key=SECRET\"", &format!("{{ file = {url:?} }}"))
         .replace("\"http://u:SECRET@proxy.example:8080\"", &format!("{{ file = {proxy:?} }}"))
         .replace("'{\"key\": \"SECRET\", \"to\": \"{phone}\", \"text\": \"{text}\"}'", &format!("{{ file = {json:?} }}"))
         .replace("\"SECRET {phone} {text}\"", &format!("{{ file = {raw:?} }}"))
+        .replace("\"password: SECRET\\nto: {phone}\\ntext: {text}\"", &format!("{{ file = {body:?} }}"))
         .replace("type = \"smpp\"\n", "type = \"smpp\"\nsource_addr_ton = 5\ntls = true\nwindow = 3\n")
         .replace("\"otpd\"\npassword = \"SECRET\"", &format!("\"otpd\"\npassword = {{ file = {password:?} }}"))
         .replace("[provider.sms.b]", "retries = 0\ntimeout = \"4s\"\nsuccess_status = [202, \"200-201\"]\nfail_json = { pointer = \"/a\", values = [\"x\"] }\nno_proxy = [\"a\", \"b\"]\n[provider.sms.b]")
@@ -346,10 +362,10 @@ fn what_is_shown_of_providers_reads_as_the_same() {
            [provider.sms.g]\ntype = \"exec\"\npath = \"/bin/sh\"\narguments = [\"\\\"\"]\n\
            [provider.sms.h]\ntype = \"gnokii\"\npath = \"/bin/sh\"\nconfig = \"/etc/rc\"\n\
            [provider.sms.i]\ntype = \"modemmanager\"\n\
-           [provider.sms.\"j.k\"]\ntype = \"smtp\"\nserver = \"m\"\nfrom = \"a@b\"\nto = \"{phone}@b\"\nbody = \"a\\n{text}\"\n\
+           [provider.sms.\"j.k\"]\ntype = \"smtp\"\nserver = \"m\"\nfrom = \"a@b\"\nto = \"{phone}@b\"\nsubject = \"••••\"\n\
            [[method]]\nname = \"email\"\nproviders = [\"f\", \"e\"]\n";
     let config = load(&text.replace("SECRET", "••••")).unwrap();
-    assert_eq!(config.providers.len(), 10);
+    assert_eq!(config.providers.len(), 11);
     let shown = config.to_string();
     let again = load(&shown).unwrap_or_else(|error| panic!("{error}\n{shown}"));
     assert_eq!(again, config, "{shown}");

@@ -237,19 +237,19 @@ fn gateway_keys() {
         &[
             (
                 "provider.sms.p.subject",
-                |c| show(&gateway(c).subject),
+                |c| show(gateway(c).subject.expose()),
                 "\"[otpd]\"",
                 &[("\"{phone}\"", "\"{phone}\"")],
-                NO_TEXT,
-                TEXT,
+                &[],
+                "",
             ),
             (
                 "provider.sms.p.body",
-                |c| show(&gateway(c).body),
+                |c| show(gateway(c).body.expose()),
                 "\"{text}\"",
                 &[("\"a\\n{otp}\"", "\"a\\n{otp}\"")],
-                &["1", "true"],
-                "a text",
+                &[],
+                "",
             ),
             (
                 "provider.sms.p.number",
@@ -271,10 +271,25 @@ fn gateway_keys() {
     );
     let config = load(GATEWAY).unwrap();
     assert_eq!(gateway(&config).to, "{phone}@sms.example");
-    assert_eq!(
-        refused(&format!("{GATEWAY}\nbody = \"{{text}}\\r\"")),
-        "DIR/otpd.toml:6:8: provider.sms.p.body = \"{text}\\r\": allowed is a text without control characters but \\n"
-    );
+    for (key, control, but) in [("subject", "\\n", ""), ("body", "\\r", " but \\n")] {
+        assert_eq!(
+            refused(&format!("{GATEWAY}\n{key} = \"{{text}}{control}\"")),
+            format!("DIR/otpd.toml:1:15: provider.sms.p.{key}: allowed is {TEXT}{but}")
+        );
+        let at = format!("DIR/otpd.toml:6:{}: provider.sms.p.{key}", key.len() + 4);
+        assert_eq!(
+            refused(&format!("{GATEWAY}\n{key} = 4711")),
+            format!(
+                "{at} = ••••: allowed are a text, {{ file = \"/…\" }} and {{ credential = \"…\" }}"
+            )
+        );
+        let folder = Folder::new(&format!("{GATEWAY}\n{key} = \"geheim {{text}}\""));
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(folder.path("otpd.toml"), open).unwrap();
+        let message = folder.load().unwrap_err();
+        assert!(message.starts_with(&format!("{at} is a secret, and others")), "{message}");
+        assert!(!message.contains("geheim"), "{message}");
+    }
     assert_eq!(
         refused(&GATEWAY.replace("\nto = \"{phone}@sms.example\"", "")),
         format!("DIR/otpd.toml:1:15: provider.sms.p.to is missing: allowed is {TEXT}")
