@@ -146,8 +146,9 @@ fn a_bad_reload_keeps_the_last_good_one() {
             |code: String| host.login(Login::new("login", "alice"), &[code.as_bytes()]).code();
         assert_eq!([login(token.wrong()), login(token.wrong())], [code::AUTH_ERR; 2]);
         assert_eq!(login(token.at(0)), code::AUTH_ERR, "locked after 2, as before");
-        fs::write(CONFIGURATION, "[lockout]\nafter = 50\n").unwrap();
+        fs::write(CONFIGURATION, "[lockout]\nafter = 50\n[[method]]\nname = \"x\"\n").unwrap();
         otpctl_with(&["config", "reload"], b"").ok();
+        world.log().expect(&format!("{CONFIGURATION}:3:1: method \"x\" is linked to no directory"));
         otpctl_with(&["user", "unlock", "alice"], b"").ok();
         for _ in 0..5 {
             login(token.wrong());

@@ -1,6 +1,8 @@
 //! What can be configured as a provider.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
+
+use reqwest::Url;
 
 use crate::{Channel, exec, gnokii, http, modemmanager, sendmail, smpp, smtp};
 
@@ -38,6 +40,34 @@ impl Provider {
             Self::Sendmail(_) => "sendmail",
             Self::Exec(_) => "exec",
         }
+    }
+
+    /// The other host to which codes and passwords go without TLS, and the setting that would
+    /// protect them. `None`: there is TLS, or nothing leaves this machine by this provider itself.
+    #[must_use]
+    pub fn in_clear(&self) -> Option<(String, &'static str)> {
+        let (host, remedy) = match self {
+            Self::Http(settings) => {
+                let url = Url::parse(settings.url.expose()).ok()?;
+                let host = url.host_str().filter(|_| url.scheme() == "http")?;
+                (host.trim_matches(['[', ']']).to_owned(), "url = \"https://…\"")
+            }
+            Self::Smpp(settings) if settings.tls.is_none() => {
+                (settings.server.clone(), "tls = true")
+            }
+            Self::Smtp(mail) | Self::SmtpGateway(smtp::GatewaySettings { mail, .. })
+                if mail.tls == smtp::Tls::None =>
+            {
+                (mail.server.clone(), "tls = \"starttls\"")
+            }
+            Self::Smpp(_) | Self::Smtp(_) | Self::SmtpGateway(_) | Self::Gnokii(_) => return None,
+            Self::ModemManager(_) | Self::Sendmail(_) | Self::Exec(_) => return None,
+        };
+        let here = host.parse().map_or_else(
+            |_| host.eq_ignore_ascii_case("localhost"),
+            |address: IpAddr| address.is_loopback(),
+        );
+        (!here).then_some((host, remedy))
     }
 
     /// Makes the channel. Nothing is sent and nobody is connected to yet.

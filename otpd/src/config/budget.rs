@@ -1,11 +1,13 @@
 //! `[budget]`: how many codes are delivered, and where to.
 
+use otp_core::contact::Channel;
 use otp_delivery::Recipient;
 
 use super::{
     Method,
     duration::{MINUTE, SECOND},
     error::ConfigError,
+    provider::Provided,
     section::{Section, text},
 };
 
@@ -55,7 +57,12 @@ impl Budget {
         }
     }
 
-    pub(super) fn read(mut section: Section, methods: &[Method]) -> Result<Self, ConfigError> {
+    pub(super) fn read(
+        mut section: Section,
+        methods: &[Method],
+        provided: &[Provided],
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, ConfigError> {
         let Self { resend_ms, per_user, per_recipient, total, .. } = Self::default();
         // A code that nobody could have again before it ends would be no use.
         let validities = methods.iter().map(|method| method.delivery.validity_ms);
@@ -76,6 +83,15 @@ impl Budget {
             countries: section.list("countries", 1, allowed, prefix)?.unwrap_or_default(),
         };
         section.end()?;
+        if let Some(Provided { place, id, .. }) =
+            provided.iter().find(|one| one.id.medium == Channel::Sms)
+            && budget.countries.is_empty()
+        {
+            warnings.push(format!(
+                "{place}: provider \"{id}\" may send to any country, at your cost: name those that \
+                 you need, [budget] countries = [\"+49\"]"
+            ));
+        }
         Ok(budget)
     }
 }

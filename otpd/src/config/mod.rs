@@ -212,10 +212,10 @@ impl Config {
         let limits = settings::limits(root.table("limits")?)?;
         let (directories, gecos) = settings::directories(root.table("directory")?, warnings)?;
         let surroundings = Surroundings::new(credentials, &user, &store);
-        let provided = provider::read(root.table("provider")?, &surroundings)?;
+        let provided = provider::read(root.table("provider")?, &surroundings, warnings)?;
         let template = Template::read(root.table("template")?, warnings)?;
         let methods = method::read(root.tables("method")?, &directories, &provided, warnings)?;
-        let budget = Budget::read(root.table("budget")?, &methods)?;
+        let budget = Budget::read(root.table("budget")?, &methods, &provided, warnings)?;
         let rules = policy::read(root.tables("policy")?, &methods, &provided, warnings)?;
         root.end()?;
         let shown_providers = provided.iter().map(|one| format!("\n{}", one.shown)).collect();

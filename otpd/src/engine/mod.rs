@@ -188,6 +188,9 @@ impl Engine {
         });
         match read {
             Ok(loaded) => {
+                for warning in &loaded.warnings {
+                    log::warn!("config: {warning}");
+                }
                 for key in loaded.config.only_at_start(&before.config) {
                     log::warn!("config: {key} has changed and counts after a restart");
                 }

@@ -79,7 +79,11 @@ fn kinds(medium: Medium) -> &'static [(&'static str, Read)] {
 }
 
 /// The providers, those of SMS first, by their names.
-pub(super) fn read(mut section: Section, around: &Surroundings<'_>) -> Result<Vec<Provided>> {
+pub(super) fn read(
+    mut section: Section,
+    around: &Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Provided>> {
     let mut providers = Vec::new();
     for medium in [Medium::Sms, Medium::Email] {
         for (name, place, table) in section.table(medium.name())?.children()? {
@@ -88,7 +92,15 @@ pub(super) fn read(mut section: Section, around: &Surroundings<'_>) -> Result<Ve
                 let message = format!("{path}: allowed are names of {PLAIN_NAME}");
                 return Err(place.error(message));
             }
-            providers.push(provided(ProviderId { medium, name }, place, table, around)?);
+            let provided = provided(ProviderId { medium, name }, place, table, around)?;
+            if let Some((host, remedy)) = provided.provider.in_clear() {
+                let Provided { place, id, .. } = &provided;
+                warnings.push(format!(
+                    "{place}: provider \"{id}\" sends codes and passwords in the clear to {host}, \
+                     where everybody on the way can read them: set {remedy}"
+                ));
+            }
+            providers.push(provided);
         }
     }
     section.end()?;

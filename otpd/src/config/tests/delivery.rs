@@ -288,7 +288,8 @@ fn several_providers_have_an_order() {
 
 #[test]
 fn policies_that_nobody_can_deliver_for_are_warned_of() {
-    let warnings = |text: &str| Folder::new(text).load().unwrap().warnings;
+    let germany = "[budget]\ncountries = [\"+49\"]\n";
+    let warnings = |text: &str| Folder::new(&format!("{text}\n{germany}")).load().unwrap().warnings;
     let policy = "[[policy]]\nname = \"p\"\nenrol = [\"sms\", \"totp\"]\nmethods = [\"sms\", \"email\", \"recovery\"]\n";
     let nobody = |line: usize, channel: &str| {
         format!(
@@ -306,6 +307,29 @@ fn policies_that_nobody_can_deliver_for_are_warned_of() {
             "DIR/otpd.toml:5:1: policy \"p\" names method \"m\", which nobody delivers: add [provider.sms.NAME]"
         ]
     );
+}
+
+/// Once, however many providers there are.
+#[test]
+fn sms_to_any_country_is_warned_of() {
+    let order = "[[method]]\nname = \"sms\"\nproviders = [\"a\", \"b\"]\n";
+    let mail = "[provider.email.c]\ntype = \"exec\"\npath = \"/bin/sh\"\n";
+    for (text, warned) in [
+        (format!("{TWO}{order}"), true),
+        (format!("{TWO}{order}[budget]\ntotal = 5"), true),
+        (format!("{TWO}{order}[budget]\ncountries = [\"+49\"]"), false),
+        (mail.to_owned(), false),
+        (String::new(), false),
+    ] {
+        let expected: &[&str] = if warned {
+            &[
+                "DIR/otpd.toml:2:1: provider \"sms.a\" may send to any country, at your cost: name those that you need, [budget] countries = [\"+49\"]",
+            ]
+        } else {
+            &[]
+        };
+        assert_eq!(Folder::new(&text).load().unwrap().warnings, expected, "{text}");
+    }
 }
 
 #[test]

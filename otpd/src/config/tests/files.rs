@@ -232,14 +232,24 @@ fn the_example_file_holds_the_defaults_and_every_key() {
                 .strip_prefix('#')
                 .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
     };
+    // A text over several lines is part of its setting.
+    let mut within = false;
+    let part = |line: &&str| {
+        let part = within || setting(line);
+        within ^= part && line.contains("\"\"\"");
+        part
+    };
     let uncommented: Vec<&str> =
-        example.lines().filter(setting).map(|line| line.trim_start_matches('#')).collect();
+        example.lines().filter(part).map(|line| line.trim_start_matches('#')).collect();
+    assert!(example.lines().all(|line| line.chars().count() <= 100));
     let (sections, lists) = {
         let at = uncommented.iter().position(|line| line.starts_with("[[")).unwrap();
         uncommented.split_at(at)
     };
     assert_eq!(load(&sections.join("\n")).unwrap(), default(), "the values shown are the defaults");
-    let config = Folder::new(&uncommented.join("\n")).load().unwrap();
+    let countries = "[budget]\ncountries = [\"+49\"]";
+    let all = uncommented.join("\n").replace("[budget]", countries);
+    let config = Folder::new(&all).load().unwrap();
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     assert!(!lists.is_empty() && !config.config.rules.is_empty());
 

@@ -17,6 +17,7 @@ fn every_recipe_is_one_provider_that_is_read() {
         for program in PROGRAMS {
             text = text.replace(program, "/bin/sh");
         }
+        text.push_str("[budget]\ncountries = [\"+49\"]\n");
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let loaded = Folder::new(&text).load().unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(loaded.warnings.is_empty(), "{name}: {:?}", loaded.warnings);
@@ -56,7 +57,7 @@ fn the_example_file_holds_the_defaults_of_providers() {
         (
             "provider.sms.smsc",
             "smpp",
-            "server = \"s\"\nsystem_id = \"i\"\nsource_addr = \"Acme\"\n",
+            "server = \"s\"\ntls = true\nsystem_id = \"i\"\nsource_addr = \"Acme\"\n",
         ),
         ("provider.sms.relay", "smtp", &format!("{mail}to = \"{{phone}}@b\"\n")),
         ("provider.sms.modem", "modemmanager", ""),

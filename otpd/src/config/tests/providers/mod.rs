@@ -181,6 +181,51 @@ fn settings_that_do_not_go_together() {
     }
 }
 
+/// Codes may go without TLS within the machine alone.
+#[test]
+fn what_goes_in_the_clear_is_warned_of() {
+    let local = ["127.0.0.1", "127.255.0.9", "::1", "localhost", "LocalHost"];
+    let remote = ["gateway.example", "10.0.0.1", "128.0.0.1", "::2", "localhost.example"];
+    let url = |scheme: &str, host: &str| {
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        HTTP.replace("http://127.0.0.1/", &format!("{scheme}://{host}:8080/"))
+    };
+    let smpp = |host: &str| SMPP.replace("smsc.example", host);
+    let gateway = |host: &str| GATEWAY.replace("mail.example", host);
+    let mail = |host: &str| MAIL.replace("mail.example", host);
+    for (hosts, far) in [(local, false), (remote, true)] {
+        for host in hosts {
+            for (text, at, remedy) in [
+                (url("http", host), "1:15: provider \"sms.p\"", "url = \"https://…\""),
+                (smpp(host), "1:15: provider \"sms.p\"", "tls = true"),
+                (
+                    format!("{}\ntls = \"none\"", gateway(host)),
+                    "1:15: provider \"sms.p\"",
+                    "tls = \"starttls\"",
+                ),
+                (
+                    format!("{}\ntls = \"none\"", mail(host)),
+                    "1:17: provider \"email.p\"",
+                    "tls = \"starttls\"",
+                ),
+                (url("https", host), "", ""),
+                (format!("{}\ntls = true", smpp(host)), "", ""),
+                (gateway(host), "", ""),
+                (format!("{}\ntls = \"implicit\"", mail(host)), "", ""),
+            ] {
+                let text = format!("{text}\n[budget]\ncountries = [\"+49\"]");
+                let warnings = Folder::new(&text).load().unwrap().warnings;
+                let host = host.to_ascii_lowercase();
+                let expected = format!(
+                    "DIR/otpd.toml:{at} sends codes and passwords in the clear to {host}, where everybody on the way can read them: set {remedy}"
+                );
+                let expected = if far && !at.is_empty() { vec![expected] } else { Vec::new() };
+                assert_eq!(warnings, expected, "{text}");
+            }
+        }
+    }
+}
+
 /// The files of TLS are read with the configuration.
 #[test]
 fn tls_keys() {
