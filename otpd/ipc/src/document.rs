@@ -126,7 +126,8 @@ pub struct AuditRecord {
     /// When.
     pub time: i64,
     /// What was done: `login`, `enrol`, `confirm`, `revoke`, `enable`, `disable`, `resync`,
-    /// `recovery`, `unlock`, `reset`, `contact`, `test` or `reload`.
+    /// `recovery`, `unlock`, `reset`, `contact`, `challenge` (a code was made), `send` (what became
+    /// of its message), `test` or `reload`.
     pub event: String,
     /// `ok`, `wrong`, `replay`, `locked`, `malformed`, `expired`, `disabled`, `unenrolled`,
     /// `skipped`, `denied` or `unavailable`.

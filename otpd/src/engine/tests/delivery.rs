@@ -214,6 +214,9 @@ async fn nobody_is_enrolled_who_cannot_be_reached() {
         assert!(!office.granted(&asked, "123456").await);
         assert!(office.tokens(user).await.is_empty());
     }
+    office.contact("ALICE", MOBILE, None).await;
+    assert_eq!(office.begin("ALICE").await.text, GENERIC, "another spelling of alice");
+    assert!(office.tokens("ALICE").await.is_empty());
     let refused = office.records("enrol", 1).await;
     assert_eq!(refused[0].0, "denied");
     assert!(refused[0].1.contains("otpctl user set"), "{refused:?}");
