@@ -59,6 +59,37 @@ pub struct Message {
     pub validity_ms: u64,
 }
 
+#[cfg(test)]
+impl Message {
+    /// A code for alice, as tests send it.
+    pub(crate) fn example(to: Recipient) -> Self {
+        Self {
+            id: "0123456789abcdef0123456789abcdef".to_owned(),
+            to,
+            text: Hidden::from("482913 is your code"),
+            subject: Hidden::default(),
+            code: Hidden::from("482913"),
+            user: "alice".to_owned(),
+            serial: "SMS1".to_owned(),
+            until_ms: 1_760_000_000_000,
+            validity_ms: 300_000,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Recipient {
+    /// Alice's telephone, as tests know it.
+    pub(crate) fn phone() -> Self {
+        Self::Phone(PhoneNumber::parse("+491701234581", None).unwrap())
+    }
+
+    /// Alice's mailbox, as tests know it.
+    pub(crate) fn mailbox() -> Self {
+        Self::Mailbox(MailAddress::parse("alice@example.com").unwrap())
+    }
+}
+
 /// How a provider wants a telephone number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PhoneFormat {

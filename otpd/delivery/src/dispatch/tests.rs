@@ -6,11 +6,10 @@ use std::{
     },
 };
 
-use otp_core::contact::PhoneNumber;
 use tokio::time::{advance, sleep};
 
 use super::*;
-use crate::{Hidden, Pending, Recipient, modemmanager};
+use crate::{Pending, Recipient, modemmanager};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -63,17 +62,7 @@ fn id(name: &str) -> ProviderId {
 }
 
 fn message() -> Message {
-    Message {
-        id: "00112233445566778899aabbccddeeff".to_owned(),
-        to: Recipient::Phone(PhoneNumber::parse("+491701234581", None).unwrap()),
-        text: Hidden::from("482913 is your code"),
-        subject: Hidden::default(),
-        code: Hidden::from("482913"),
-        user: "alice".to_owned(),
-        serial: "SMS1".to_owned(),
-        until_ms: 300_000,
-        validity_ms: 300_000,
-    }
+    Message::example(Recipient::phone())
 }
 
 fn down() -> Answer {

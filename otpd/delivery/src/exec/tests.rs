@@ -4,17 +4,7 @@ use super::*;
 use crate::{Failure, Hidden, Receipt};
 
 fn message(to: Recipient) -> Message {
-    Message {
-        id: "0123456789abcdef0123456789abcdef".to_owned(),
-        to,
-        text: Hidden::from("Code €: 482913"),
-        subject: Hidden::default(),
-        code: Hidden::from("482913"),
-        user: "alice".to_owned(),
-        serial: "1".to_owned(),
-        until_ms: 1_760_000_000_000,
-        validity_ms: 300_000,
-    }
+    Message { text: Hidden::from("Code €: 482913"), ..Message::example(to) }
 }
 
 fn phone() -> Recipient {

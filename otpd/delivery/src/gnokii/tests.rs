@@ -21,17 +21,7 @@ fn stand_in(version: &str, sending: &str) -> (tempfile::TempDir, Settings) {
 const GOOD: &str = "echo 'GNOKII Version 0.6.31' >&2";
 
 fn message() -> Message {
-    Message {
-        id: "0123456789abcdef0123456789abcdef".to_owned(),
-        to: Recipient::Phone(PhoneNumber::parse("+491701234581", None).unwrap()),
-        text: Hidden::from("Prüf 482913 €"),
-        subject: Hidden::default(),
-        code: Hidden::from("482913"),
-        user: "alice".to_owned(),
-        serial: "1".to_owned(),
-        until_ms: 1_760_000_000_000,
-        validity_ms: 300_000,
-    }
+    Message { text: Hidden::from("Prüf 482913 €"), ..Message::example(Recipient::phone()) }
 }
 
 #[test]

@@ -7,15 +7,11 @@ const MADE: i64 = 1_760_000_000_000;
 
 fn message(subject: &str, text: &str) -> Message {
     Message {
-        id: "0123456789abcdef0123456789abcdef".to_owned(),
-        to: Recipient::Mailbox(alice()),
         text: Hidden::from(text),
         subject: Hidden::from(subject),
-        code: Hidden::from("482913"),
-        user: "alice".to_owned(),
-        serial: "1".to_owned(),
         until_ms: MADE + 600_000,
         validity_ms: 600_000,
+        ..Message::example(Recipient::Mailbox(alice()))
     }
 }
 

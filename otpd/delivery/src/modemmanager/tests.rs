@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use otp_core::contact::{MailAddress, PhoneNumber};
+use otp_core::contact::MailAddress;
 use tempfile::TempDir;
 use tokio::time::sleep;
 use zbus::{
@@ -279,15 +279,9 @@ fn channel(bus: &Bus, modem: &str, timeout: Duration) -> ModemManager {
 
 fn message() -> Message {
     Message {
-        id: "00112233445566778899aabbccddeeff".to_owned(),
-        to: Recipient::Phone(PhoneNumber::parse("+491701234581", None).unwrap()),
         text: Hidden::from("482913 für \"Prüf\" €"),
-        subject: Hidden::default(),
-        code: Hidden::from("482913"),
-        user: "alice".to_owned(),
-        serial: "SMS1".to_owned(),
-        until_ms: 300_000,
         validity_ms: 270_000,
+        ..Message::example(Recipient::phone())
     }
 }
 

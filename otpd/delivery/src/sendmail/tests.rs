@@ -10,15 +10,9 @@ use crate::{
 
 fn message() -> Message {
     Message {
-        id: "0123456789abcdef0123456789abcdef".to_owned(),
-        to: Recipient::Mailbox(MailAddress::parse("alice@example.com").unwrap()),
         text: Hidden::from("Code €: 482913\n.\n"),
         subject: Hidden::from("Prüfung\nBcc: eve@example.com"),
-        code: Hidden::from("482913"),
-        user: "alice".to_owned(),
-        serial: "1".to_owned(),
-        until_ms: 1_760_000_000_000,
-        validity_ms: 300_000,
+        ..Message::example(Recipient::mailbox())
     }
 }
 

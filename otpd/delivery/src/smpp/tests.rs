@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use otp_core::contact::PhoneNumber;
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use tokio::{
     io::AsyncWriteExt,
@@ -23,17 +22,7 @@ const CODE: &str = "482913";
 const NUMBER: &str = "491701234581";
 
 fn message(text: &str) -> Message {
-    Message {
-        id: "0123456789abcdef0123456789abcdef".to_owned(),
-        to: Recipient::Phone(PhoneNumber::parse(&format!("+{NUMBER}"), None).unwrap()),
-        text: text.into(),
-        subject: "".into(),
-        code: CODE.into(),
-        user: "alice".to_owned(),
-        serial: "S1".to_owned(),
-        until_ms: 0,
-        validity_ms: 300_000,
-    }
+    Message { text: text.into(), until_ms: 0, ..Message::example(Recipient::phone()) }
 }
 
 fn code() -> Message {

@@ -13,15 +13,10 @@ const HELLO: [&str; 2] = ["250-mail.example greets", "250 AUTH PLAIN LOGIN"];
 
 fn message(to: Recipient) -> Message {
     Message {
-        id: "0123456789abcdef0123456789abcdef".to_owned(),
-        to,
         text: Hidden::from("482913 is your code\n.\n.."),
         subject: Hidden::from("Your login"),
-        code: Hidden::from("482913"),
-        user: "alice".to_owned(),
-        serial: "1".to_owned(),
-        until_ms: 1_760_000_000_000,
         validity_ms: 600_000,
+        ..Message::example(to)
     }
 }
 
