@@ -84,9 +84,9 @@ pub enum Refusal {
 /// is not charged.
 ///
 /// [`Scope::Login`]: every active token is tried; the oldest that matches is consumed, which moves
-/// its watermark past the code, voids all delivered codes and clears the throttle. A recovery code stands in for a token
-/// that is lost, disabled or locked, but not for an enrolment that has expired. [`Scope::Token`]:
-/// the pending token becomes active; the throttle stays as it was.
+/// its watermark past the code, voids all delivered codes and clears the throttle. A recovery code
+/// stands in for a token that is lost, disabled or locked, but not for an enrolment that has
+/// expired. [`Scope::Token`]: the pending token becomes active; the throttle stays as it was.
 ///
 /// Whatever the account is like (none at all among it), about the same number of HMACs is computed.
 ///

@@ -36,6 +36,15 @@ impl Channel {
     }
 }
 
+/// Whether the text is a country's code without its `+` (ITU-T E.164 section 6.2.1): 1 to 3 digits,
+/// the first not 0.
+#[must_use]
+pub fn is_country_code(text: &str) -> bool {
+    (1..=3).contains(&text.len())
+        && text.bytes().all(|digit| digit.is_ascii_digit())
+        && !text.starts_with('0')
+}
+
 /// A telephone number as E.164 writes it: `+` and 7 to 15 digits, the first not 0.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -237,6 +246,24 @@ mod tests {
         }
         assert!(PhoneNumber::parse("0", Some("49")).is_err());
         assert!(PhoneNumber::parse("00", Some("49")).is_err());
+    }
+
+    #[test]
+    fn country_codes_are_one_to_three_digits() {
+        for (text, is_one) in [
+            ("1", true),
+            ("49", true),
+            ("683", true),
+            ("", false),
+            ("0", false),
+            ("049", false),
+            ("6834", false),
+            ("+49", false),
+            ("4a", false),
+            ("４９", false),
+        ] {
+            assert_eq!(is_country_code(text), is_one, "{text:?}");
+        }
     }
 
     #[test]

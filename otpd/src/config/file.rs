@@ -97,12 +97,16 @@ fn vet(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// For reading. A FIFO does not hold up the start; whoever opens sees to it that it is a file.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
 /// `None` where there is no such file. Everything is judged on the opened file, so that it cannot
 /// be another one by then; a link to nothing is an error and not a missing file.
 fn read(path: &Path) -> Result<Option<Arc<Source>>, ConfigError> {
-    // A FIFO must not hold up the start.
-    let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed();
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+    let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
             return Ok(None);

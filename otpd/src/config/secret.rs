@@ -3,18 +3,18 @@
 
 use std::{
     collections::BTreeMap,
-    fs::OpenOptions,
     io::Read,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use otp_delivery::Hidden;
-use rustix::{fs::OFlags, process::geteuid};
+use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use super::{
     error::{ConfigError, Place},
+    file,
     section::Section,
     settings::{ABSOLUTE, PLAIN_NAME, absolute, plain_name},
     show::Text,
@@ -141,10 +141,7 @@ impl Vault<'_> {
     /// one newline at its end is dropped.
     fn open(&self, path: &Path) -> std::result::Result<Hidden, String> {
         let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-        // A FIFO must not hold up the start.
-        let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed();
-        let file =
-            OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(unreadable)?;
+        let file = file::open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
         if !metadata.is_file() {
             return Err("is not a regular file".to_owned());

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use otp_core::{
     account::{UserName, check_text},
+    contact::is_country_code,
     throttle::Lockout,
 };
 use otp_ipc::names;
@@ -150,11 +151,7 @@ pub(super) fn directories(
             let mail = field(&mut directory, "mail", warnings)?;
             let allowed = "a country's code in 1 to 3 digits like \"49\"";
             let country = directory.value("country", allowed, |value| {
-                let digits = text(value)?;
-                let fits = (1..=3).contains(&digits.len())
-                    && digits.bytes().all(|c| c.is_ascii_digit())
-                    && !digits.starts_with('0');
-                fits.then(|| digits.to_owned())
+                text(value).filter(|code| is_country_code(code)).map(str::to_owned)
             })?;
             gecos = Gecos { mobile, mail, country: country.map(|(country, _)| country) };
         }

@@ -90,17 +90,26 @@ impl Attempt {
             );
             return Ok(requested);
         };
-        let way = way.clone();
-        let token =
-            match work.account.as_ref().and_then(|account| token_of(account, &way, self.now_ms)) {
-                Some(token) => Some(token),
-                None if self.held_back(work, &way, &recipient, &mut requested)? => None,
-                None => self.enrol(work, &way, &mut requested),
-            };
-        if let Some(token) = token {
-            self.challenge(work, &way, &token, &recipient, &mut requested)?;
+        let (way, account) = (way.clone(), work.account.as_ref());
+        let token = account.and_then(|account| token_of(account, &way, self.now_ms));
+        if token.as_ref().is_some_and(|token| self.waiting(work, &way, token)) {
+            let progress = Progress::Sent { message: None };
+            requested.notice = Some(self.notice(&way, &recipient, progress, work));
+        } else if !self.held_back(work, &way, &recipient, &mut requested)? {
+            let token = token.or_else(|| self.enrol(work, &way, &mut requested));
+            if let Some(token) = token {
+                self.challenge(work, &way, &token, &recipient, &mut requested);
+            }
         }
         Ok(requested)
+    }
+
+    /// Whether a code for this login is on its way.
+    fn waiting(&self, work: &Work<'_>, way: &Way, token: &str) -> bool {
+        let service = self.request.service.as_str();
+        work.account.as_ref().is_some_and(|account| {
+            out_of_band::waiting(account, token, service, way.terms, self.now_ms)
+        })
     }
 
     /// The ways that the user has a token for.
@@ -172,7 +181,7 @@ impl Attempt {
         Ok(true)
     }
 
-    /// Makes a challenge and its message, unless one is on its way.
+    /// Makes a challenge and its message.
     fn challenge(
         &self,
         work: &mut Work<'_>,
@@ -180,26 +189,15 @@ impl Attempt {
         token: &str,
         recipient: &Recipient,
         requested: &mut Requested,
-    ) -> Result<(), StoreError> {
+    ) {
         let (service, now_ms) = (self.request.service.as_str(), self.now_ms);
-        let waiting = work.account.as_ref().is_some_and(|account| {
-            out_of_band::waiting(account, token, service, way.terms, now_ms)
-        });
-        if waiting {
-            let progress = Progress::Sent { message: None };
-            requested.notice = Some(self.notice(way, recipient, progress, work));
-            return Ok(());
-        }
-        if self.held_back(work, way, recipient, requested)? {
-            return Ok(());
-        }
         let code = Digits::random(&self.draws.code, way.digits);
-        let Some(account) = work.account.as_mut() else { return Ok(()) };
+        let Some(account) = work.account.as_mut() else { return };
         let known = account.tokens.iter().find(|known| known.id == token);
         let first = token == self.draws.token
             || known.is_some_and(|known| out_of_band::underway(account, known));
         if out_of_band::challenge(account, token, service, &code, way.terms, now_ms).is_err() {
-            return Ok(());
+            return;
         }
         let letter = Letter {
             method: way.method.clone(),
@@ -226,7 +224,6 @@ impl Attempt {
         ));
         requested.notice = Some(self.notice(way, recipient, Progress::Sent { message }, work));
         requested.letter = Some(letter);
-        Ok(())
     }
 
     fn locked(&self, work: &Work<'_>) -> bool {
@@ -275,9 +272,9 @@ impl Attempt {
             Channel::Sms => (&template.sms, None),
             Channel::Email => (&template.body, Some(&template.subject)),
         };
-        let code = Zeroizing::new(String::from_utf8_lossy(code.expose()).into_owned());
+        let code = super::readable(code);
         let values = Values {
-            otp: &code,
+            otp: code.expose(),
             user: &self.request.user,
             service: &self.request.service,
             host: &self.host,
@@ -290,7 +287,7 @@ impl Attempt {
             to: recipient.clone(),
             text: render(text),
             subject: subject.map(render).unwrap_or_default(),
-            code: Hidden::new(code.to_string()),
+            code: code.clone(),
             user: self.request.user.clone(),
             serial: token.to_owned(),
             until_ms: self.now_ms.saturating_add_unsigned(way.terms.validity_ms),

@@ -131,7 +131,7 @@ impl Engine {
         reply: Zeroizing<Vec<u8>>,
     ) -> Result<Step, Error> {
         if let Some(word) = spoken(&reply)
-            && let Some(step) = self.hear(caller, session, &word).await?
+            && let Some(step) = self.hear(caller, session, word).await?
         {
             return Ok(step);
         }

@@ -3,7 +3,7 @@
 use otp_core::{
     account::Account,
     code::Digits,
-    contact::{Channel, Contacts, MailAddress, PhoneNumber},
+    contact::{Channel, Contacts, MailAddress, PhoneNumber, is_country_code},
     out_of_band,
     token::Factor,
 };
@@ -37,7 +37,7 @@ impl Wishes {
             return Err(Error::InvalidArgument("give mobile or mail".to_owned()));
         }
         let country = options.country.as_deref();
-        if country.is_some_and(|code| !is_country(code)) {
+        if country.is_some_and(|code| !is_country_code(code)) {
             let text = "country: a country code is 1 to 3 digits without +, such as 49";
             return Err(Error::InvalidArgument(text.to_owned()));
         }
@@ -152,7 +152,7 @@ impl Engine {
         let mut entropy = Zeroizing::new([0_u8; 16]);
         super::fill_random(&mut *entropy)?;
         let digits = Digits::random(&entropy, TEST_DIGITS);
-        let code = Hidden::new(String::from_utf8_lossy(digits.expose()).into_owned());
+        let code = super::readable(&digits);
         let host = &self.facts.host;
         Ok(Message {
             id: super::random_id()?,
@@ -191,12 +191,6 @@ pub(super) fn in_force(set: &Contacts, known: &Contacts) -> Contacts {
 
 fn wish<T>(text: Option<&str>, read: impl Fn(&str) -> Result<T, Error>) -> Result<Wish<T>, Error> {
     text.map(|text| if text.is_empty() { Ok(None) } else { read(text).map(Some) }).transpose()
-}
-
-fn is_country(code: &str) -> bool {
-    (1..=3).contains(&code.len())
-        && code.bytes().all(|digit| digit.is_ascii_digit())
-        && !code.starts_with('0')
 }
 
 /// A number that SMS may go to.

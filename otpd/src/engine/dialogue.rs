@@ -172,10 +172,10 @@ impl Ruling {
 }
 
 /// A word in place of a code, "" for nothing at all; `None` for what can only be a code.
-pub(super) fn spoken(reply: &[u8]) -> Option<String> {
+pub(super) fn spoken(reply: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(reply).ok()?.trim();
     let word = text.len() <= 64 && text.contains(|c: char| c.is_ascii_alphabetic());
-    (word || text.is_empty()).then(|| text.to_owned())
+    (word || text.is_empty()).then_some(text)
 }
 
 /// The text of a prompt.

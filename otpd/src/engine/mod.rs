@@ -25,8 +25,8 @@ use std::{
     time::Duration,
 };
 
-use otp_core::{account::UserName, consume::Rules, policy, window::Windows};
-use otp_delivery::Dispatcher;
+use otp_core::{account::UserName, code::Digits, consume::Rules, policy, window::Windows};
+use otp_delivery::{Dispatcher, Hidden};
 use otp_ipc::{Context, names::SELF_SERVICE};
 use zeroize::Zeroizing;
 
@@ -326,6 +326,11 @@ fn random_id() -> Result<String, Error> {
 /// Fills the buffer from the kernel's generator.
 fn fill_random(bytes: &mut [u8]) -> Result<(), Error> {
     getrandom::fill(bytes).map_err(|error| Error::Unavailable(format!("no entropy: {error}")))
+}
+
+/// A code as messages carry it.
+fn readable(code: &Digits) -> Hidden {
+    Hidden::new(String::from_utf8_lossy(code.expose()).into_owned())
 }
 
 /// What the audit record says about where a login comes from.

@@ -174,8 +174,6 @@ pub struct Enrolment {
     pub enrolled: bool,
     /// The user id at enrolment.
     pub uid: Option<u32>,
-    /// Digits of the user's oldest active token.
-    pub digits: Option<u8>,
     /// All tokens of the user, oldest first.
     pub tokens: Vec<Outline>,
 }

@@ -247,11 +247,9 @@ impl AccountRecord {
     /// What a login needs to know first; only of a verified record.
     pub(super) fn enrolment(&self) -> Enrolment {
         let pending = |token: &TokenRecord| matches!(token.state, State::Pending { .. });
-        let active = |token: &&TokenRecord| token.state == State::Active;
         Enrolment {
             enrolled: !self.tokens.iter().all(pending),
             uid: self.uid,
-            digits: self.tokens.iter().find(active).map(|token| token.digits),
             tokens: self.tokens.iter().map(TokenRecord::outline).collect(),
         }
     }

@@ -1,6 +1,6 @@
 //! How a gateway wants the number of a telephone.
 
-use otp_core::contact::PhoneNumber;
+use otp_core::contact::{PhoneNumber, is_country_code};
 use regex::Regex;
 
 use super::reply;
@@ -45,8 +45,7 @@ impl Number {
             NumberFormat::Digits => Self::Digits,
             NumberFormat::DoubleZero => Self::DoubleZero,
             NumberFormat::National { country } => {
-                let digits = country.bytes().all(|c| c.is_ascii_digit());
-                if !digits || !(1..=3).contains(&country.len()) || country.starts_with('0') {
+                if !is_country_code(country) {
                     return Err(format!(
                         "number: the country is \"{country}\"; give its code in digits, like 49"
                     ));
