@@ -12,3 +12,4 @@ pub mod process;
 pub mod service;
 pub mod store;
 pub mod template;
+pub mod text;

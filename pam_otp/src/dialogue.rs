@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | `use_first_pass` | `PAM_AUTHTOK`; the person is never asked | always |
 //! | `try_first_pass` | `PAM_AUTHTOK`; where it ends in no code, or in a wrong one, the person is asked | when the code was right |
-//! | `forward_pass` | asked for: "Password & verification code: " | always |
+//! | `forward_pass` | asked for, in the daemon's words (`combined`) | always |
 //!
 //! `forward_pass` together with one of the others says what the person is asked for when they are
 //! asked. "Always" means whether the code is right or wrong, so that the time which the next module
@@ -37,7 +37,8 @@ use crate::{
     outcome::Outcome,
 };
 
-/// What the person is asked for with `forward_pass`; the words of google-authenticator-libpam.
+/// What the person is asked for with `forward_pass` where the daemon does not say it; the words of
+/// google-authenticator-libpam.
 const COMBINED: &str = "Password & verification code: ";
 /// The mode in which a code is sent for the next login.
 const CHALLENGE: &str = "challenge";
@@ -95,12 +96,26 @@ fn context(host: &mut impl Host, options: &Options) -> Context {
         tty: text(host.item(Item::Tty)),
         ssh_connection: text(host.env(c"SSH_CONNECTION")),
         ssh_auth_info: text(methods),
+        language: text(language(host)),
         method: options.method.clone(),
         mode: options.mode.clone(),
         nullok: options.nullok.then_some(true),
         concatenated: options.concatenated().then_some(true),
         silent: options.no_warn.then_some(true),
     }
+}
+
+/// The language of the session, from the PAM environment: what is set and not empty of the locale's
+/// variables in their order, and of the list in LANGUAGE the first.
+fn language(host: &mut impl Host) -> Option<Vec<u8>> {
+    let set = |value: &Vec<u8>| !value.is_empty();
+    [c"LC_ALL", c"LC_MESSAGES", c"LANG"]
+        .into_iter()
+        .find_map(|name| host.env(name).filter(set))
+        .or_else(|| {
+            let list = host.env(c"LANGUAGE")?;
+            list.split(|byte| *byte == b':').next().map(<[u8]>::to_vec).filter(set)
+        })
 }
 
 /// The names of the methods in SSH_AUTH_INFO_0, separated by commas. Each of its lines begins with
@@ -212,7 +227,7 @@ impl<H: Host, D: Daemon> Login<'_, H, D> {
         let combined = split.filter(|_| self.options.forward_pass && !self.forwarded);
         let text = match (&self.options.prompt, combined) {
             (Some(text), _) => text,
-            (None, Some(_)) => COMBINED,
+            (None, Some(_)) => step.combined().unwrap_or(COMBINED),
             (None, None) => step.text(),
         };
         let echo = (self.options.echo || step.echo()) && combined.is_none();

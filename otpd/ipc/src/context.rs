@@ -20,6 +20,8 @@ pub struct Context {
     pub ssh_connection: Option<String>,
     /// The methods that sshd has completed, from SSH_AUTH_INFO_0: names joined by commas.
     pub ssh_auth_info: Option<String>,
+    /// The language of texts, as `LANG` has it in the PAM environment: `de_AT.UTF-8`.
+    pub language: Option<String>,
     /// Option `method=`: ask for this method only.
     pub method: Option<String>,
     /// Option `mode=`: `second` (default), `challenge` (send a code for the next login, in which

@@ -42,7 +42,8 @@ pub type Details = BTreeMap<String, OwnedVariant>;
 /// One step on the wire: `(u kind, s text, a{sv} details)`.
 ///
 /// Details of a prompt: `echo` (b, show what is typed), `split` (u, how many characters at the end
-/// of "password and code in one field" are the code; absent where the policy does not allow that).
+/// of "password and code in one field" are the code; absent where the policy does not allow that), `combined` (s, the text that asks for
+/// password and code in one field).
 /// Details of [`StepKind::NoticeThenPrompt`]: also `notice` (s).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Type)]
 pub struct Step {
@@ -61,6 +62,13 @@ impl Step {
             details.insert("split".into(), owned(Variant::from(split)));
         }
         Self { kind: StepKind::Prompt as u32, text: text.to_owned(), details }
+    }
+
+    /// A prompt that says with `text` how to ask for password and code in one field.
+    #[must_use]
+    pub fn with_combined(mut self, text: &str) -> Self {
+        self.details.insert("combined".into(), owned(Variant::from(text)));
+        self
     }
 
     /// A step without text and details: granted, denied or not required.
@@ -99,7 +107,17 @@ impl Step {
     /// The notice that goes before the prompt, if there is one.
     #[must_use]
     pub fn notice(&self) -> Option<&str> {
-        match self.details.get("notice").map(|v| &**v) {
+        self.words("notice")
+    }
+
+    /// What to ask for where password and code come in one field, if the daemon says it.
+    #[must_use]
+    pub fn combined(&self) -> Option<&str> {
+        self.words("combined")
+    }
+
+    fn words(&self, detail: &str) -> Option<&str> {
+        match self.details.get(detail).map(|v| &**v) {
             Some(Variant::Str(s)) => Some(s.as_str()),
             _ => None,
         }

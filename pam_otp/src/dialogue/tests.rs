@@ -12,6 +12,8 @@ struct Person {
     user_at_end: Option<Vec<u8>>,
     authtok: Option<Vec<u8>>,
     takes_authtok: bool,
+    /// Variables of the PAM environment.
+    locale: Vec<(&'static str, String)>,
     replies: VecDeque<Option<Vec<u8>>>,
     transcript: Transcript,
 }
@@ -45,7 +47,10 @@ impl Host for Person {
         match name.to_bytes() {
             b"SSH_CONNECTION" => Some(b"192.0.2.1 50000 192.0.2.2 22".to_vec()),
             b"SSH_AUTH_INFO_0" => Some(b"publickey ssh-ed25519 AAAA\npassword\n".to_vec()),
-            _ => None,
+            other => {
+                let mut set = self.locale.iter().filter(|(name, _)| name.as_bytes() == other);
+                set.next().map(|(_, value)| value.as_bytes().to_vec())
+            }
         }
     }
 
@@ -102,6 +107,7 @@ fn login(
         user_at_end: Some(b"alice".to_vec()),
         authtok: None,
         takes_authtok: true,
+        locale: Vec::new(),
         replies: replies.iter().map(|reply| reply.map(<[u8]>::to_vec)).collect(),
         transcript: transcript.clone(),
     };
@@ -728,6 +734,41 @@ fn what_the_login_brings_along() {
 }
 
 #[test]
+fn the_language_is_that_of_the_pam_environment() {
+    let long = "x".repeat(300);
+    let table: [(&[(&'static str, &str)], Option<&str>); 9] = [
+        (&[], None),
+        (&[("LANG", "de_AT.UTF-8")], Some("de_AT.UTF-8")),
+        (&[("LANG", "de"), ("LC_MESSAGES", "fr")], Some("fr")),
+        (&[("LANG", "de"), ("LC_MESSAGES", "fr"), ("LC_ALL", "es")], Some("es")),
+        (&[("LC_ALL", ""), ("LC_MESSAGES", ""), ("LANG", "de")], Some("de")),
+        (&[("LANGUAGE", "fr:de")], Some("fr")),
+        (&[("LANGUAGE", "fr:de"), ("LANG", "es")], Some("es")),
+        (&[("LANGUAGE", ":de")], None),
+        (&[("LANG", &long)], Some(&long[..256])),
+    ];
+    for (set, language) in table {
+        let (_, _, contexts) = login(&options(), vec![denied()], &[], |host| {
+            host.locale = set.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        });
+        assert_eq!(contexts[0].language.as_deref(), language, "{set:?}");
+    }
+}
+
+#[test]
+fn the_daemon_says_how_to_ask_for_both() {
+    let german = || Step::prompt("Code: ", false, Some(6)).with_combined("Passwort & Code: ");
+    let both = Options { forward_pass: true, ..options() };
+    let own = Options { prompt: Some("Both: ".into()), ..both.clone() };
+    let asked = |text: &str| vec![BEGIN.to_owned(), format!("prompt off {text}")];
+    for (options, text) in [(both, "Passwort & Code: "), (own, "Both: "), (options(), "Code: ")] {
+        let (_, transcript, _) =
+            login(&options, vec![Ok(german()), denied()], &[Some(b"x123456")], |_| {});
+        assert_eq!(transcript[..2], asked(text));
+    }
+}
+
+#[test]
 fn a_daemon_without_end_is_left() {
     let answers = (0..=STEPS).map(|_| prompt()).collect();
     let replies = vec![Some(b"123456".as_slice()); STEPS];
@@ -752,6 +793,7 @@ proptest! {
             user_at_end: Some(b"alice".to_vec()),
             authtok: authtok.map(String::into_bytes),
             takes_authtok: true,
+            locale: Vec::new(),
             replies: vec![Some(b"123456".to_vec()); kinds.len() + 1].into(),
             transcript: transcript.clone(),
         };
