@@ -148,7 +148,7 @@ fn push(text: &mut String, value: &str) {
 }
 
 /// Control characters, line separators, and what hides or changes the direction of others.
-fn unseen(c: char) -> bool {
+pub(crate) fn unseen(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -47,6 +47,9 @@ pub struct Rule {
     pub methods: Vec<String>,
     /// Whether password and code may come in one field.
     pub concatenate: bool,
+    /// Whether the prompt names the ways in which a code can be sent, and sends none before one of
+    /// them is typed.
+    pub choice: bool,
 }
 
 impl Rule {
@@ -62,6 +65,7 @@ impl Rule {
             enrol: Vec::new(),
             methods: Vec::new(),
             concatenate: false,
+            choice: false,
         }
     }
 
@@ -137,5 +141,6 @@ mod tests {
         assert_eq!(*last, Rule::last());
         assert_eq!((last.factor, last.unenrolled), (FactorRule::Require, Unenrolled::Deny));
         assert!(last.enrol.is_empty() && last.methods.is_empty() && !last.concatenate);
+        assert!(!last.choice);
     }
 }

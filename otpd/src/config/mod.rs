@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod method;
 mod policy;
+mod prompt;
 mod provider;
 mod secret;
 mod section;
@@ -25,7 +26,8 @@ use otp_delivery::{Provider, ProviderId};
 pub use budget::Budget;
 pub use error::ConfigError;
 pub use method::{Delivery, Method};
-pub use template::Template;
+pub use prompt::{Prompt, Prompts};
+pub use template::{Template, Templates};
 
 use provider::Surroundings;
 use section::Section;
@@ -56,7 +58,9 @@ pub struct Config {
     /// `[budget]`: how many codes are delivered.
     pub budget: Budget,
     /// `[template]`: what messages say.
-    pub template: Template,
+    pub template: Templates,
+    /// `[prompt.SERVICE]`: what people are asked.
+    pub prompts: Prompts,
     /// `[provider.sms.NAME]` and `[provider.email.NAME]`: who delivers codes.
     pub providers: Vec<(ProviderId, Provider)>,
     /// `[limits]`: how much of the daemon others may use.
@@ -213,7 +217,8 @@ impl Config {
         let (directories, gecos) = settings::directories(root.table("directory")?, warnings)?;
         let surroundings = Surroundings::new(credentials, &user, &store);
         let provided = provider::read(root.table("provider")?, &surroundings, warnings)?;
-        let template = Template::read(root.table("template")?, warnings)?;
+        let template = Templates::read(root.table("template")?, warnings)?;
+        let prompts = Prompts::read(root.table("prompt")?)?;
         let methods = method::read(root.tables("method")?, &directories, &provided, warnings)?;
         let budget = Budget::read(root.table("budget")?, &methods, &provided, warnings)?;
         let rules = policy::read(root.tables("policy")?, &methods, &provided, warnings)?;
@@ -230,6 +235,7 @@ impl Config {
             gecos,
             budget,
             template,
+            prompts,
             providers,
             limits,
             methods,

@@ -79,6 +79,7 @@ fn rule(mut section: Section, name: String, methods: &[Method]) -> Result<Rule, 
         one_of(text(value), &accepted)
     })?;
     let concatenate = section.flag("concatenate", last.concatenate)?;
+    let choice = section.flag("choice", last.choice)?;
     section.end()?;
     Ok(Rule {
         name,
@@ -89,6 +90,7 @@ fn rule(mut section: Section, name: String, methods: &[Method]) -> Result<Rule, 
         enrol: enrol.unwrap_or_default(),
         methods: accepts.unwrap_or_default(),
         concatenate,
+        choice,
     })
 }
 

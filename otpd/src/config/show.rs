@@ -50,10 +50,7 @@ impl Display for Config {
         if !budget.countries.is_empty() {
             writeln!(f, "countries = {}", List(&budget.countries))?;
         }
-        let template = &self.template;
-        writeln!(f, "\n[template]\nsms = {}", Text(template.sms.as_str()))?;
-        writeln!(f, "subject = {}", Text(template.subject.as_str()))?;
-        writeln!(f, "body = {}", Text(template.body.as_str()))?;
+        write!(f, "{}{}", self.template, self.prompts)?;
         f.write_str(&self.shown_providers)?;
         self.methods.iter().try_for_each(|method| write_method(f, method))?;
         self.rules.iter().try_for_each(|rule| write_rule(f, rule))
@@ -116,7 +113,8 @@ fn write_rule(f: &mut Formatter<'_>, rule: &Rule) -> fmt::Result {
     if !rule.methods.is_empty() {
         writeln!(f, "methods = {}", List(&rule.methods))?;
     }
-    writeln!(f, "concatenate = {}", rule.concatenate)
+    writeln!(f, "concatenate = {}", rule.concatenate)?;
+    writeln!(f, "choice = {}", rule.choice)
 }
 
 /// A TOML basic string.
@@ -226,6 +224,21 @@ mod tests {
             sms = "{otp} \u20ac"
             subject = "for {host}"
             body = "\"{otp}\"\n\n{minutes}"
+            [template.de]
+            subject = "f\u00fcr {host}"
+            [template.es]
+            body = "{otp}"
+            [prompt.default]
+            language = "fr"
+            issued = "Code \": "
+            [prompt."gdm.password"]
+            language = "de"
+            [prompt.sshd]
+            code = "Example: "
+            [prompt.sshd.de]
+            code = "Beispiel: "
+            combined = "Beides: "
+            [prompt.sshd.es]
             [[method]]
             name = "totp"
             digits = 8
@@ -255,6 +268,7 @@ mod tests {
             enrol = ["totp"]
             methods = ["card", "recovery"]
             concatenate = true
+            choice = true
             [[policy]]
             name = "two"
             factor = "deny"

@@ -267,7 +267,7 @@ impl Attempt {
     }
 
     fn message(&self, way: &Way, token: &str, recipient: &Recipient, code: &Digits) -> Message {
-        let template = &self.ruling.loaded.config.template;
+        let template = self.ruling.loaded.config.template.of(self.ruling.locale.language);
         let (text, subject) = match way.channel {
             Channel::Sms => (&template.sms, None),
             Channel::Email => (&template.body, Some(&template.subject)),
@@ -304,7 +304,7 @@ impl Attempt {
     ) -> Notice {
         let words = work.account.as_ref().map(|account| self.ruling.words(account, self.now_ms));
         let mut words = words.unwrap_or_default();
-        for other in self.request.enrolling.iter().filter(|_| self.enrols(work)) {
+        for other in self.request.offered.iter().filter(|_| self.enrols(work)) {
             let reachable = self.reachable(work, std::slice::from_ref(other)).is_some();
             if reachable && !words.contains(&other.method) {
                 words.push(other.method.clone());

@@ -12,10 +12,7 @@ use otp_ipc::{Context, Step, StepKind, limits};
 use zeroize::Zeroizing;
 
 use super::{
-    Caller, Connection, Engine, Error, Ruling,
-    dialogue::{later, prompt, spoken},
-    origin,
-    sessions::Session,
+    Caller, Connection, Engine, Error, Ruling, dialogue::spoken, origin, sessions::Session,
 };
 use crate::{
     config,
@@ -91,15 +88,16 @@ impl Engine {
         let reachable = !hopeless && (enrolled || course == Course::Enrol);
         let own = enrolment.filter(|_| !for_later);
         let own = own.is_some_and(|enrolment| ruling.has_own(&enrolment, self.now_ms()));
+        let waits = ruling.chooses() && !for_later;
         let mut notice = None;
-        if reachable && !own && may_send(&context) {
+        if reachable && !own && !waits && may_send(&context) {
             let origin = origin(caller, &context, "");
             notice = self.send_code(&ruling, user, origin, None).await?;
         }
         if for_later {
-            return Ok((String::new(), Step::prompt(&later(notice.as_ref()), false, None)));
+            return Ok((String::new(), Step::prompt(&ruling.later(notice.as_ref()), false, None)));
         }
-        let text = prompt(notice.as_ref());
+        let step = ruling.ask(&context, notice.as_ref(), split);
         let id = super::random_id()?;
         let until_ms = now_ms.saturating_add(self.config().config.limits.prompt_lifetime_ms);
         let (caller, user) = (caller.clone(), user.to_owned());
@@ -107,7 +105,7 @@ impl Engine {
             Session { caller, user, context, hopeless, until_ms, split, notice, words: 0 };
         let begun = self.sessions().begin(id.clone(), session, for_many, now_ms);
         begun.map_err(|_| full())?;
-        Ok((id, Step::prompt(&text, false, split)))
+        Ok((id, step))
     }
 
     /// Whether the name is another spelling of an account's own name, as a directory that ignores
@@ -118,8 +116,8 @@ impl Engine {
     }
 
     /// Answers a session's prompt: with a code, after which the session is over whatever the
-    /// answer, or with a word ("resend", a method's name, nothing at all where a code was sent),
-    /// after which it is prompted again.
+    /// answer, or with a word ("resend", also in the session's language, a method's name, nothing at
+    /// all where a code was sent), after which it is prompted again.
     ///
     /// # Errors
     /// [`Error::UnknownSession`] for a session that is not this connection's, is over or too old;
@@ -298,6 +296,7 @@ fn check_bounds(user: &str, context: &Context) -> Result<(), Error> {
         ("tty", &context.tty),
         ("ssh_connection", &context.ssh_connection),
         ("ssh_auth_info", &context.ssh_auth_info),
+        ("language", &context.language),
         ("method", &context.method),
         ("mode", &context.mode),
     ];

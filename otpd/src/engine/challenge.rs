@@ -85,7 +85,7 @@ pub(super) struct Notice {
     pub(super) masked: String,
     /// Whether one is or may be on its way.
     pub(super) progress: Progress,
-    /// What else can be typed at the prompt.
+    /// What else can be typed at the prompt besides the word for another code.
     pub(super) words: Vec<String>,
 }
 
@@ -103,22 +103,6 @@ pub(super) enum Progress {
     Failed,
 }
 
-impl Notice {
-    /// The prompt, without the colon.
-    pub(super) fn text(&self) -> String {
-        let to = &self.masked;
-        let (text, resend) = match self.progress {
-            Progress::Sent { .. } => (format!("Code sent to {to}"), true),
-            Progress::Failed => (format!("No code could be sent to {to}"), true),
-            Progress::Exhausted => (format!("No further code is sent to {to} for now"), false),
-        };
-        let resend = resend.then_some("resend");
-        let words: Vec<_> =
-            resend.into_iter().chain(self.words.iter().map(String::as_str)).collect();
-        if words.is_empty() { text } else { format!("{text} (or: {})", words.join(", ")) }
-    }
-}
-
 /// What is asked of the store: a code for this login, by the first way that is open.
 pub(super) struct Request {
     pub(super) user: String,
@@ -127,6 +111,8 @@ pub(super) struct Request {
     pub(super) ways: Vec<Way>,
     /// For users without a token; of none: nobody is enrolled.
     pub(super) enrolling: Vec<Way>,
+    /// The ways that such users may ask for after this one.
+    pub(super) offered: Vec<Way>,
     /// What the directory knows; what an administrator has set comes first.
     pub(super) known: Contacts,
     /// The user id, for an account that is made.

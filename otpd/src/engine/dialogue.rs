@@ -3,8 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use otp_core::token::{Factor, Standing, standing};
-use otp_ipc::Step;
+use otp_core::{
+    policy::FactorRule,
+    token::{Factor, Standing, standing},
+};
+use otp_ipc::{Context, Step};
 
 use super::{
     Caller, Engine, Error, Ruling,
@@ -15,13 +18,15 @@ use super::{
 };
 use crate::{
     audit::Origin,
+    config::Prompt,
     store::{Enrolment, Outline},
+    text::Message,
 };
 
-/// The prompt of every login, whoever it is for, that is not sent a code.
-const PROMPT: &str = "Verification code: ";
 /// How long the directory may take to say who is sent a code.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// No method is called so.
+const NO_METHOD: &str = "";
 const SILENT: &str = "the user database does not answer";
 
 impl Engine {
@@ -34,25 +39,32 @@ impl Engine {
         only: Option<&str>,
     ) -> Result<Option<Notice>, Error> {
         let (mut ways, mut enrolling) = (ruling.ways(), ruling.enrolling_ways());
+        let offered = enrolling.clone();
         if let Some(only) = only {
             ways.retain(|way| way.method == only);
             enrolling.retain(|way| way.method == only);
         }
-        if ways.is_empty() && enrolling.is_empty() {
+        if ways.is_empty() && enrolling.is_empty() && !ruling.chooses() {
             return Ok(None);
         }
         let asked = tokio::time::timeout(PATIENCE, self.entry(user)).await;
         let asked = asked.unwrap_or_else(|_| Err(Error::Unavailable(SILENT.to_owned())));
-        // Nothing is sent under another spelling of an account's name.
-        let Some(entry) = asked?.filter(|entry| entry.name == user) else { return Ok(None) };
+        // Nothing is sent under another spelling of an account's name, nor where nobody has it; the
+        // store is asked all the same, so that this takes as long.
+        let entry = asked?.filter(|entry| entry.name == user);
+        if entry.is_none() {
+            (ways, enrolling) = (Vec::new(), Vec::new());
+        }
+        let (known, uid) = entry.map(|entry| (entry.contacts, entry.uid)).unzip();
         let request = Request {
             user: user.to_owned(),
             service: ruling.service.clone(),
             origin,
             ways,
             enrolling,
-            known: entry.contacts,
-            uid: Some(entry.uid),
+            offered,
+            known: known.unwrap_or_default(),
+            uid,
         };
         self.request_code(ruling, request).await
     }
@@ -89,38 +101,50 @@ impl Engine {
         word: &str,
     ) -> Result<Option<Step>, Error> {
         let Some(waiting) = self.sessions().word(id, &caller.connection) else { return Ok(None) };
-        if waiting.hopeless
-            || !may_send(&waiting.context)
-            || self.clock.monotonic_ms() >= waiting.until_ms
-        {
-            return Ok(None);
-        }
         let (user, context) = (waiting.user.as_str(), &waiting.context);
         let ruling = Arc::new(Ruling::for_login(self.config(), user, context));
+        let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
+        let over = self.clock.monotonic_ms() >= waiting.until_ms;
+        if over || !may_send(context) || (hopeless && !ruling.chooses()) {
+            return Ok(None);
+        }
         let only = match (word, &waiting.notice) {
-            ("", Some(_)) => return Ok(self.say(id, &waiting, self.refreshed(&waiting))),
+            ("", Some(_)) => return Ok(self.say(id, &ruling, &waiting, self.refreshed(&waiting))),
             ("", None) => return Ok(None),
-            (word, Some(notice)) if word.eq_ignore_ascii_case("resend") => notice.method.clone(),
+            (word, Some(notice)) if ruling.locale.is_resend(word) => notice.method.clone(),
             (name, _) => match ruling.meant(name) {
                 Some(method) => method,
                 None => return Ok(None),
             },
         };
         let origin = origin(&waiting.caller, context, id);
-        if let Some(notice) = self.send_code(&ruling, user, origin, Some(&only)).await? {
-            return Ok(self.say(id, &waiting, Some(notice)));
+        // Nothing is sent where no code will do, which takes as long as where there is no such user.
+        let by = if hopeless { NO_METHOD } else { &only };
+        if let Some(notice) = self.send_code(&ruling, user, origin, Some(by)).await? {
+            return Ok(self.say(id, &ruling, &waiting, Some(notice)));
         }
         let enrolment = self.watch_store(self.store.enrolment(user).await)?;
-        let own = enrolment.is_some_and(|enrolment| {
+        let own = enrolment.filter(|_| !hopeless).is_some_and(|enrolment| {
             ruling.owns(&enrolment, self.now_ms()).any(|outline| outline.method == only)
         });
-        Ok(if own { self.say(id, &waiting, None) } else { None })
+        Ok(match own {
+            true => self.say(id, &ruling, &waiting, None),
+            // What the policy offers is offered to those as well who do not have it.
+            false if ruling.chooses() => self.say(id, &ruling, &waiting, self.refreshed(&waiting)),
+            false => None,
+        })
     }
 
     /// The next prompt of a session that goes on.
-    fn say(&self, id: &str, waiting: &Session, notice: Option<Notice>) -> Option<Step> {
-        let text = prompt(notice.as_ref());
-        self.sessions().say(id, notice).then(|| Step::prompt(&text, false, waiting.split))
+    fn say(
+        &self,
+        id: &str,
+        ruling: &Ruling,
+        waiting: &Session,
+        notice: Option<Notice>,
+    ) -> Option<Step> {
+        let step = ruling.ask(&waiting.context, notice.as_ref(), waiting.split);
+        self.sessions().say(id, notice).then_some(step)
     }
 
     /// What became of the message in the meantime.
@@ -163,6 +187,84 @@ impl Ruling {
         self.owns(enrolment, now_ms).next().is_some()
     }
 
+    /// Whether the prompt lets the user choose how a code is sent.
+    pub(super) fn chooses(&self) -> bool {
+        self.rule.choice && self.method.is_none()
+    }
+
+    /// What the prompt offers, whoever it is for.
+    fn offered(&self, context: &Context) -> Vec<String> {
+        let mut offered: Vec<String> = Vec::new();
+        if self.chooses() && may_send(context) {
+            for way in self.ways().into_iter().chain(self.enrolling_ways()) {
+                if !offered.contains(&way.method) {
+                    offered.push(way.method);
+                }
+            }
+        }
+        offered
+    }
+
+    /// The prompt for a code.
+    pub(super) fn ask(
+        &self,
+        context: &Context,
+        notice: Option<&Notice>,
+        split: Option<u32>,
+    ) -> Step {
+        let text = match notice {
+            Some(notice) => self.told(notice),
+            None => self.asked(context),
+        };
+        let step = Step::prompt(&text, false, split);
+        match split {
+            Some(_) => step.with_combined(&self.text(Prompt::Combined, Message::Combined, &[])),
+            None => step,
+        }
+    }
+
+    /// The prompt of every login, whoever it is for, that was not sent a code.
+    fn asked(&self, context: &Context) -> String {
+        let offered = self.offered(context);
+        let words: Vec<&str> = offered.iter().map(String::as_str).collect();
+        match context.mode.as_deref() {
+            Some("issued") => self.text(Prompt::Issued, Message::IssuedCode, &words),
+            _ => self.text(Prompt::Code, Message::Code, &words),
+        }
+    }
+
+    /// A prompt as the configuration has it for this service, else as the catalogue does.
+    fn text(&self, prompt: Prompt, message: Message<'_>, words: &[&str]) -> String {
+        let prompts = &self.loaded.config.prompts;
+        match prompts.text(&self.service, self.locale.language, prompt) {
+            Some(text) => self.locale.ask_as_configured(text, words),
+            None => self.locale.ask(message, words),
+        }
+    }
+
+    /// The prompt that says what became of a code.
+    fn told(&self, notice: &Notice) -> String {
+        let to = notice.masked.as_str();
+        let (message, resend) = match notice.progress {
+            Progress::Sent { .. } => (Message::Sent { to }, true),
+            Progress::Failed => (Message::NotSent { to }, true),
+            Progress::Exhausted => (Message::NoFurther { to }, false),
+        };
+        let resend = resend.then(|| self.locale.resend());
+        let words: Vec<&str> = resend.iter().chain(&notice.words).map(String::as_str).collect();
+        self.locale.ask(message, &words)
+    }
+
+    /// What a program with a single field shows before its second try.
+    pub(super) fn later(&self, notice: Option<&Notice>) -> String {
+        self.locale.say(match notice {
+            Some(Notice { masked: to, progress: Progress::Sent { .. }, .. }) => {
+                Message::SentForLater { to }
+            }
+            _ => Message::NeededForLater,
+        })
+    }
+
     /// The method of this login that a word names.
     fn meant(&self, word: &str) -> Option<String> {
         let mut methods = self.loaded.config.methods.iter();
@@ -176,20 +278,4 @@ pub(super) fn spoken(reply: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(reply).ok()?.trim();
     let word = text.len() <= 64 && text.contains(|c: char| c.is_ascii_alphabetic());
     (word || text.is_empty()).then_some(text)
-}
-
-/// The text of a prompt.
-pub(super) fn prompt(notice: Option<&Notice>) -> String {
-    notice.map_or_else(|| PROMPT.to_owned(), |notice| format!("{}: ", notice.text()))
-}
-
-/// What a program with a single field shows before its second try.
-pub(super) fn later(notice: Option<&Notice>) -> String {
-    let again = "log in again with the password and the code in one field";
-    match notice {
-        Some(Notice { masked, progress: Progress::Sent { .. }, .. }) => {
-            format!("Code sent to {masked}: {again}.")
-        }
-        _ => format!("A code is needed: {again}."),
-    }
 }

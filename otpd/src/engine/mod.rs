@@ -38,6 +38,7 @@ use crate::{
     config::{Config, Loaded},
     directory::Directory,
     store::{self, StoreError, TokenStore, Work},
+    text::Locale,
 };
 use outbox::Outbox;
 use sessions::Sessions;
@@ -271,6 +272,7 @@ struct Ruling {
     rule: policy::Rule,
     method: Option<String>,
     service: String,
+    locale: Locale,
 }
 
 impl Ruling {
@@ -278,14 +280,17 @@ impl Ruling {
     fn for_login(loaded: Arc<Loaded>, user: &str, context: &Context) -> Self {
         let service = context.service.as_deref().unwrap_or_default();
         let rule = policy::decide(&loaded.config.rules, &policy::Login { user, service }).clone();
-        Self { loaded, rule, method: context.method.clone(), service: service.to_owned() }
+        let usual = loaded.config.prompts.language(service);
+        let locale = Locale::of(context.language.as_deref(), usual);
+        Self { loaded, rule, method: context.method.clone(), service: service.to_owned(), locale }
     }
 
     /// For a change that `user` makes with `otpctl`.
     fn for_self_service(loaded: Arc<Loaded>, user: &str) -> Self {
         let login = policy::Login { user, service: SELF_SERVICE };
         let rule = policy::decide(&loaded.config.rules, &login).clone();
-        Self { loaded, rule, method: None, service: SELF_SERVICE.to_owned() }
+        let locale = Locale::of(None, loaded.config.prompts.language(SELF_SERVICE));
+        Self { loaded, rule, method: None, service: SELF_SERVICE.to_owned(), locale }
     }
 
     /// The same for a token that is confirmed or found again: the policy of logins does not matter.

@@ -736,7 +736,8 @@ fn what_the_login_brings_along() {
 #[test]
 fn the_language_is_that_of_the_pam_environment() {
     let long = "x".repeat(300);
-    let table: [(&[(&'static str, &str)], Option<&str>); 9] = [
+    type Row<'a> = (&'a [(&'static str, &'a str)], Option<&'a str>);
+    let table: [Row<'_>; 9] = [
         (&[], None),
         (&[("LANG", "de_AT.UTF-8")], Some("de_AT.UTF-8")),
         (&[("LANG", "de"), ("LC_MESSAGES", "fr")], Some("fr")),

@@ -4,6 +4,7 @@ use otp_core::contact::{MailAddress, PhoneNumber};
 use otp_delivery::Recipient;
 
 use super::*;
+use crate::text::Language;
 
 const PREFIX: &str =
     "a list of at least one of beginnings of numbers like \"+49\", each '+' and 1 to 7 digits";
@@ -106,9 +107,12 @@ fn templates() {
         "[template]\nsms = \"Prüf {otp} €\"\nsubject = \"{service}\"\nbody = \"{otp}\\n{user} {host} {source} {minutes}\"",
     )
     .unwrap();
-    assert_eq!(config.template.sms.as_str(), "Prüf {otp} €");
-    assert_eq!(config.template.subject.as_str(), "{service}");
-    assert_eq!(config.template.body.as_str(), "{otp}\n{user} {host} {source} {minutes}");
+    for (name, language) in Language::ALL {
+        let template = config.template.of(language);
+        assert_eq!(template.sms.as_str(), "Prüf {otp} €", "{name}");
+        assert_eq!(template.subject.as_str(), "{service}", "{name}");
+        assert_eq!(template.body.as_str(), "{otp}\n{user} {host} {source} {minutes}", "{name}");
+    }
     let unknown = format!("{{code}} is not known: placeholders are {KNOWN}");
     let brace = format!("a brace has no partner: braces stand around {KNOWN} only");
     let control = "control characters are not allowed";
@@ -139,6 +143,49 @@ fn templates() {
             format!("DIR/otpd.toml:2:{column}: template.{key} = {value}: {why}")
         );
     }
+}
+
+#[test]
+fn messages_are_in_the_language_of_the_session() {
+    let of = |text: &str, language| {
+        let template = load(text).unwrap().template;
+        template.of(language).clone()
+    };
+    let (english, german) = (Language::English, Language::German);
+    assert_eq!(of("", german).sms.as_str(), "{otp} ist Ihr Code für {service} auf {host}");
+    assert_eq!(of("", Language::French).subject.as_str(), "Votre code pour {host}");
+    assert!(of("", Language::Spanish).body.as_str().starts_with("{otp} es su clave"));
+    let own = "[template]\nsms = \"ours {otp}\"\n[template.de]\nsms = \"unser {otp}\"\n";
+    assert_eq!(of(own, english).sms.as_str(), "ours {otp}");
+    assert_eq!(of(own, german).sms.as_str(), "unser {otp}");
+    assert_eq!(
+        of(own, Language::French).sms.as_str(),
+        "ours {otp}",
+        "rather than what is built in"
+    );
+    assert_eq!(of(own, german).subject.as_str(), "Ihr Code für {host}");
+    let alone = "[template.de]\nbody = \"{otp}\"";
+    assert_eq!(of(alone, german).body.as_str(), "{otp}");
+    assert_eq!(of(alone, english), of("", english));
+    for (text, why) in [
+        (
+            "[template.de]\nsms = \"x\"",
+            "2:7: template.de.sms = \"x\": the code is missing: add {otp}",
+        ),
+        (
+            "[template.it]\nsms = \"{otp}\"",
+            "1:11: template.it is not a known key: allowed here are sms, subject, body, de, fr, es",
+        ),
+        (
+            "[template.de]\ntext = \"{otp}\"",
+            "2:1: template.de.text is not a known key: allowed here are sms, subject, body",
+        ),
+    ] {
+        assert_eq!(refused(text), format!("DIR/otpd.toml:{why}"));
+    }
+    let long = format!("[template.fr]\nsms = \"{{otp}}{}\"", "x".repeat(160));
+    let warnings = Folder::new(&long).load().unwrap().warnings;
+    assert!(warnings[0].contains("2:7: template.fr.sms does not fit into one SMS"), "{warnings:?}");
 }
 
 /// With 8 digits, 8 characters of service, 32 of host, 39 of source and 16 of user.

@@ -28,11 +28,11 @@ fn messages() {
         ),
         (
             "[lockuot]\nafter = 5",
-            "1:2: lockuot is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, provider, template, method, budget, policy",
+            "1:2: lockuot is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, provider, template, prompt, method, budget, policy",
         ),
         (
             "after = 5",
-            "1:1: after is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, provider, template, method, budget, policy",
+            "1:1: after is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, provider, template, prompt, method, budget, policy",
         ),
         (
             "[provider.fax.main]",
@@ -87,7 +87,7 @@ fn messages() {
         ),
         (
             "[[policy]]\nname = \"a\"\nremember = \"8h\"",
-            "3:1: policy.remember is not a known key: allowed here are name, match, factor, unenrolled, enrol, methods, concatenate",
+            "3:1: policy.remember is not a known key: allowed here are name, match, factor, unenrolled, enrol, methods, concatenate, choice",
         ),
         (
             "[store]\npath = \"/var/lib/otpd/x/otpd.db\"\n[keys]\nfile = \"/var/lib/otpd/x/kek\"",

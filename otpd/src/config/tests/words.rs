@@ -122,6 +122,15 @@ fn words_and_texts() {
             refuses: &["\"true\"", "1", "0"],
             allowed: "true and false",
         },
+        Key {
+            before: POLICY,
+            name: "policy.choice",
+            read: |config| show(config.rules.first().map(|rule| rule.choice)),
+            default: "None",
+            takes: &[("false", "Some(false)"), ("true", "Some(true)")],
+            refuses: &["\"sms\"", "1", "[\"sms\"]"],
+            allowed: "true and false",
+        },
     ];
     keys.iter().for_each(check);
 }
