@@ -14,6 +14,7 @@ mod manager;
 mod module;
 mod persistence;
 mod polkit;
+mod prompts;
 mod races;
 mod self_service;
 mod sshd;

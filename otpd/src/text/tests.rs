@@ -160,6 +160,19 @@ fn values_stand_in_texts_as_they_are() {
 }
 
 #[test]
+fn n12_what_stands_with_a_qr_code_is_there_in_every_language() {
+    for locale in locales() {
+        let (key, uri) = ("JBSW Y3DP", "https://example.com/otp");
+        assert!(locale.say(Message::Scan).contains("QR"));
+        assert!(locale.say(Message::Key { key }).ends_with(key));
+        assert!(locale.say(Message::Register { uri }).ends_with(uri));
+    }
+    let scan = "Scan this QR code with your authenticator app, then enter its code.";
+    assert_eq!(Locale::default().say(Message::Scan), scan);
+    assert_eq!(Locale::default().ask(Message::FirstCode, &[]), "Enter the first code: ");
+}
+
+#[test]
 fn the_session_says_which_language() {
     use Language::{English, French, German, Spanish};
     for (tag, language, ascii) in [
