@@ -220,6 +220,8 @@ pub struct TokenFilter {
     pub user: Option<String>,
     /// This one.
     pub id: Option<String>,
+    /// Enrolled with this method.
+    pub method: Option<String>,
     /// Rows to pass over.
     pub offset: Option<u32>,
     /// Rows to return, at most [`crate::limits::PAGE`].

@@ -11,7 +11,7 @@ use otp_delivery::{Circuit, Health, Hidden, Message, ProviderId, Recipient, Repo
 use otp_ipc::{ContactOptions, ProviderDocument, TestDocument};
 use zeroize::Zeroizing;
 
-use super::{Caller, Engine, Error, manage::Change};
+use super::{Caller, Engine, Error, identity, manage::Change};
 use crate::{
     audit::Origin,
     config::{Budget, Config},
@@ -83,7 +83,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::UnknownUser`] where no directory has the user, [`Error::InvalidArgument`] for what
-    /// is no number or address and for a number that SMS may not go to; says what is allowed.
+    /// is no number or address and for a number that SMS may not go to, and says what is allowed;
+    /// [`Error::WrongState`] where the name was somebody else's.
     pub async fn set_contact(
         &self,
         caller: &Caller,
@@ -94,10 +95,13 @@ impl Engine {
         let entry = self.account_entry(&name).await?;
         let wishes = Wishes::read(&options, &self.config().config.budget)?;
         let change = Change::proven("contact", caller);
+        let user = name.as_str().to_owned();
         self.change(name.as_str(), change, move |work, event| {
             event.detail = Some(wishes.detail());
             let new = || Account { uid: Some(entry.uid), ..Account::default() };
-            wishes.apply(work.account.get_or_insert_with(new));
+            let account = work.account.get_or_insert_with(new);
+            identity::check(&user, account, entry.uid)?;
+            wishes.apply(account);
             Ok(())
         })
         .await

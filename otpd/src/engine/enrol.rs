@@ -13,7 +13,9 @@ use otp_core::{
 use otp_ipc::EnrolOptions;
 use zeroize::Zeroizing;
 
-use super::{Authority, Caller, Engine, Error, Ruling, contact::in_force, manage::Change};
+use super::{
+    Authority, Caller, Engine, Error, Ruling, contact::in_force, identity, manage::Change,
+};
 use crate::{config::Method, store::Work};
 
 impl Engine {
@@ -23,7 +25,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::UnknownUser`] where no directory has the user, [`Error::Forbidden`] where no policy
-    /// lets users enrol this method themselves, [`Error::ProofRequired`] and [`Error::Rejected`]
+    /// lets users enrol this method themselves or the method is in nobody's use,
+    /// [`Error::WrongState`] where the name was somebody else's, [`Error::ProofRequired`] and [`Error::Rejected`]
     /// for an owner who has a credential already, [`Error::NoCredential`] where there is nowhere to
     /// deliver codes to, [`Error::InvalidArgument`] for anything malformed.
     pub async fn enrol(
@@ -40,6 +43,10 @@ impl Engine {
         let method = loaded.config.method(wanted).ok_or_else(|| {
             Error::InvalidArgument(format!("there is no method {wanted:?}; see otpd(8)"))
         })?;
+        if !method.enabled {
+            let text = format!("method {wanted:?} is disabled; `otpctl method enable {wanted}`");
+            return Err(Error::Forbidden(text));
+        }
         if method.directories.is_empty() {
             let text = format!("method {wanted:?} is linked to no directory, so nobody can use it");
             return Err(Error::Forbidden(text));
@@ -73,6 +80,7 @@ impl Engine {
         let account_name = name.as_str().to_owned();
         self.change(name.as_str(), change, move |work, event| {
             let account = work.account.get_or_insert_with(Account::default);
+            identity::check(&account_name, account, uid)?;
             account.uid = Some(uid);
             if let Factor::OutOfBand(channel) = new.factor {
                 check_deliverable(account, &known, channel, &new.method)?;
