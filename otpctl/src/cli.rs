@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::import::Class;
+use crate::method::Parameter;
 use crate::time::When;
 
 const EXAMPLES: &str = "\
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     /// SMS gateways and mail servers that deliver codes
     #[command(subcommand)]
     Provider(Provider),
+    /// Kinds of tokens: what new ones are like, and whose users may have them
+    #[command(subcommand)]
+    Method(Method),
     /// The daemon's configuration
     #[command(subcommand)]
     Config(Config),
@@ -95,6 +99,9 @@ pub(crate) enum Token {
     List {
         /// Of this user; without it everyone's, for administrators
         user: Option<String>,
+        /// Only those of this method
+        #[arg(long)]
+        method: Option<String>,
     },
     /// Show one token
     Show {
@@ -307,7 +314,7 @@ pub(crate) struct ProviderImport {
     #[arg(long)]
     pub(crate) class: Option<Class>,
     /// The provider's name in our configuration
-    #[arg(long, default_value = "main", value_parser = provider_name)]
+    #[arg(long, default_value = "main", value_parser = plain_name)]
     pub(crate) name: String,
     /// Write to this new file, readable by its owner and the group otpd
     #[arg(long, value_name = "FILE")]
@@ -315,7 +322,7 @@ pub(crate) struct ProviderImport {
 }
 
 /// What a table of the configuration may be called.
-fn provider_name(text: &str) -> Result<String, &'static str> {
+fn plain_name(text: &str) -> Result<String, &'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if (1..=64).contains(&text.len()) && text.chars().all(plain) && !text.starts_with(['-', '.']) {
         Ok(text.to_owned())
@@ -323,6 +330,120 @@ fn provider_name(text: &str) -> Result<String, &'static str> {
         Err("allowed are 1 to 64 letters, digits, '.', '_' and '-', not starting with '-' or '.'")
     }
 }
+
+/// What every verb that changes a method takes.
+#[derive(Args, Debug)]
+pub(crate) struct MethodFiles {
+    /// The main file [default: /etc/otpd/otpd.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Change the files only; the daemon goes on as before
+    #[arg(long)]
+    pub(crate) no_reload: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Method {
+    /// List the methods as they count, defaults included
+    List {
+        /// The main file [default: /etc/otpd/otpd.toml]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Show one method
+    Show {
+        /// The method
+        name: String,
+        /// The main file [default: /etc/otpd/otpd.toml]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    Set(MethodSet),
+    /// Let the users of a directory use a method
+    Link {
+        /// The method
+        name: String,
+        /// The directory, such as local
+        directory: String,
+        #[command(flatten)]
+        files: MethodFiles,
+    },
+    /// Let the users of a directory use a method no longer
+    Unlink {
+        /// The method
+        name: String,
+        /// The directory
+        directory: String,
+        #[command(flatten)]
+        files: MethodFiles,
+    },
+    /// Put a disabled method into use again
+    Enable {
+        /// The method
+        name: String,
+        #[command(flatten)]
+        files: MethodFiles,
+    },
+    /// Take a method out of use: its codes are accepted no longer
+    Disable {
+        /// The method
+        name: String,
+        #[command(flatten)]
+        files: MethodFiles,
+    },
+    /// Remove a method from the configuration
+    Remove {
+        /// The method
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        files: MethodFiles,
+    },
+}
+
+/// Create or change a method
+///
+/// What is not given gets its default, also where the method had another value before. Its type,
+/// its directories and whether it is enabled stay. Tokens keep what they were enrolled with, except
+/// for the windows, which count at once.
+///
+/// A new method is usable by nobody until `otpctl method link`.
+#[derive(Args, Debug)]
+#[command(after_help = METHOD_KEYS)]
+pub(crate) struct MethodSet {
+    /// The method: "totp", "hotp", "sms" and "email" are built in
+    #[arg(value_parser = plain_name)]
+    pub(crate) name: String,
+    /// What is not to be as by default
+    #[arg(value_name = "KEY=VALUE")]
+    pub(crate) values: Vec<Parameter>,
+    #[command(flatten)]
+    pub(crate) files: MethodFiles,
+}
+
+const METHOD_KEYS: &str = "\
+Keys, with what they take and their default:
+  title=TEXT           for people                           the name
+  type=TYPE            totp, hotp, sms, email               totp
+  enabled=FLAG         true, false                          true
+  digits=N             4 to 8                               6
+  algorithm=NAME       sha1, sha256, sha512                 sha1
+  key_size=N           10 to 99 bytes                       20
+  time_step=TIME       totp: 1s to 1h                       30s
+  t0=TIME              totp: when step 0 began, after 1970  0ms
+  window_before=N      totp: 0 to 9 steps                   1
+  window_after=N       totp: 0 to 9 steps                   0
+  look_ahead=N         hotp: 0 to 50 counters               10
+  validity=TIME        sms, email: 1m to 1h                 5m; email 10m
+  tries=N              sms, email: 1 to 5                   3
+  providers=NAME,...   sms, email: in this order
+
+The names of Ubisecure are taken as well: totpDigits, totpAlgorithm (HmacSHA1,
+HmacSHA256, HmacSHA512), totpKeySize, totpTimeStep and totpT0 (milliseconds),
+totpWindowBefore, totpWindowAfter, status (enabled, disabled), and any of them
+as configuration=\"totpDigits 6\".";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
@@ -472,6 +593,7 @@ mod tests {
             ("token lsit", false),
             ("token list", true),
             ("token list alice", true),
+            ("token list alice --method totp", true),
             ("token confirm abc123 123456", false),
             ("token confirm abc123", true),
             ("token disable abc123 --until 2026-01-31 --reason lost", true),
@@ -501,6 +623,22 @@ mod tests {
             ("provider import p.json --name a]b", false),
             ("provider import", false),
             ("user reset alice --yes", true),
+            ("method list", true),
+            ("method list --config /tmp/o.toml", true),
+            ("method show totp", true),
+            ("method set acme", true),
+            ("method set acme totpDigits=8 window_before=2 --no-reload", true),
+            ("method set acme digits=9", false),
+            ("method set acme digits", false),
+            ("method set acme/../x digits=8", false),
+            ("method set .acme", false),
+            ("method link acme local", true),
+            ("method link acme", false),
+            ("method unlink acme local --config o.toml", true),
+            ("method enable acme", true),
+            ("method disable acme", true),
+            ("method remove acme --yes", true),
+            ("method remove", false),
             ("config check", true),
             ("config check otpd.toml", true),
             ("config reload", true),
@@ -517,9 +655,12 @@ mod tests {
 
     #[test]
     fn a_typing_error_is_answered_with_the_word_that_was_meant() {
-        for (line, meant) in
-            [("token ad alice", "add"), ("tokne list", "token"), ("audit --folow", "--follow")]
-        {
+        for (line, meant) in [
+            ("token ad alice", "add"),
+            ("tokne list", "token"),
+            ("audit --folow", "--follow"),
+            ("method sett a", "set"),
+        ] {
             let words = std::iter::once("otpctl").chain(line.split_whitespace());
             let message = Cli::try_parse_from(words).unwrap_err().to_string();
             assert!(message.contains(&format!("'{meant}'")), "{message}");
