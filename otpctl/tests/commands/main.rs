@@ -243,6 +243,9 @@ fn tokens_are_shown_changed_and_removed() {
     );
     let list = otpctl(&machine, "--json token list bob", "").document();
     assert_eq!((&list["total"], &list["items"][0]["id"]), (&json!(1), &json!(KEY)));
+    let list = otpctl(&machine, "--json token list --method totp", "").document();
+    assert_eq!(list["total"], json!(2));
+    assert_eq!(otpctl(&machine, "token list bob --method hotp", "").out, "");
     let empty = otpctl(&machine, "token list nobody", "");
     assert_eq!((empty.code, empty.out.as_str()), (0, ""));
     let shown = otpctl(&machine, &format!("token show {}", PHONE.to_uppercase()), "").out;
