@@ -232,7 +232,8 @@ pub(crate) enum User {
     Set {
         /// The user
         user: String,
-        /// mobile=NUMBER, mail=ADDRESS, country=CODE of a number without one; empty removes
+        /// mobile=NUMBER, mail=ADDRESS, country=CODE of a number without one; empty removes.
+        /// uid=NUMBER, the user's id: what was enrolled under another id is theirs
         #[arg(required = true, value_name = "KEY=VALUE")]
         values: Vec<Setting>,
     },
@@ -273,6 +274,7 @@ pub(crate) enum Setting {
     Mobile(String),
     Mail(String),
     Country(String),
+    Uid(u32),
 }
 
 impl std::str::FromStr for Setting {
@@ -283,7 +285,8 @@ impl std::str::FromStr for Setting {
             Some(("mobile", number)) => Ok(Self::Mobile(number.to_owned())),
             Some(("mail", address)) => Ok(Self::Mail(address.to_owned())),
             Some(("country", code)) => Ok(Self::Country(code.to_owned())),
-            _ => Err("allowed are mobile=NUMBER, mail=ADDRESS and country=CODE"),
+            Some(("uid", id)) => id.parse().map(Self::Uid).map_err(|_| "uid is a number"),
+            _ => Err("allowed are mobile=NUMBER, mail=ADDRESS, country=CODE and uid=NUMBER"),
         }
     }
 }
@@ -609,6 +612,8 @@ mod tests {
             ("user set alice mobile=+491701234581 mail=a@b", true),
             ("user set alice mobile=", true),
             ("user set alice mobile=0170123 country=49", true),
+            ("user set alice uid=1005", true),
+            ("user set alice uid=x", false),
             ("user set alice", false),
             ("user set alice phone=+491701234581", false),
             ("user set alice +491701234581", false),

@@ -28,11 +28,16 @@ impl Engine {
 /// nothing is said against it.
 pub(super) fn stranger(user: &str, before: Option<u32>, now: Option<u32>) -> Option<String> {
     let before = before.filter(|before| now != Some(*before))?;
-    let now = now.map_or_else(|| "is nobody's".to_owned(), |now| format!("is user id {now}'s"));
-    Some(format!(
-        "the name was user id {before}'s at enrolment and {now} now; `otpctl user reset {user}` \
-         removes what it had"
-    ))
+    let reset = format!("`otpctl user reset {user}` removes what it had");
+    Some(match now {
+        Some(now) => format!(
+            "the name was user id {before}'s at enrolment and is user id {now}'s now; {reset}, \
+             `otpctl user set {user} uid={now}` keeps it for the same person"
+        ),
+        None => {
+            format!("the name was user id {before}'s at enrolment and is nobody's now; {reset}")
+        }
+    })
 }
 
 /// Refuses to give anything to an account that is somebody else's.

@@ -248,6 +248,10 @@ fn u13_tokens_belong_to_a_name_and_its_user_id() {
         fs::write("/etc/passwd", &passwd).unwrap();
         assert_eq!(login("alice", &token.at(1)), code::SUCCESS, "the person who enrolled it");
         fs::write("/etc/passwd", passwd.replace(&line, "alice:x:63000:")).unwrap();
+        otpctl_with(&["user", "set", "alice", "uid=63000"], b"").ok();
+        assert_eq!(login("alice", &token.at(2)), code::SUCCESS, "an administrator knows better");
+        fs::write("/etc/passwd", &passwd).unwrap();
+        assert_eq!(login("alice", &token.at(3)), code::AUTH_ERR);
         otpctl_with(&["user", "reset", "alice", "--yes"], b"").ok();
         let new = enrol("alice", &["--method", "hotp"]);
         assert_eq!(login("alice", &new.code()), code::SUCCESS);

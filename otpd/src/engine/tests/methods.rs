@@ -137,7 +137,8 @@ async fn u13_a_name_that_is_given_to_somebody_else_does_not_take_the_tokens_alon
     let last = world.engine.audit(AuditFilter::default()).await.unwrap().pop().unwrap();
     assert_eq!((last.result.as_str(), last.failures), ("denied", Some(0)), "nothing is charged");
     let why = "the name was user id 1000's at enrolment and is user id 1005's now; \
-               `otpctl user reset alice` removes what it had";
+               `otpctl user reset alice` removes what it had, \
+               `otpctl user set alice uid=1005` keeps it for the same person";
     assert_eq!(last.detail.as_deref(), Some(why));
     let options = EnrolOptions { method: Some("totp".into()), ..EnrolOptions::default() };
     let enrolled =
@@ -156,9 +157,16 @@ async fn u13_a_name_that_is_given_to_somebody_else_does_not_take_the_tokens_alon
     directory.0.store(ALICE, Ordering::SeqCst);
     assert!(world.granted("alice", &app.code(1)).await, "the same person, and the code is unused");
 
+    let is = |uid| otp_ipc::ContactOptions { uid: Some(uid), ..Default::default() };
+    directory.0.store(1006, Ordering::SeqCst);
+    let not = world.engine.set_contact(&root(), "alice", is(1005)).await;
+    assert_eq!(not, Err(Error::InvalidArgument("uid: the user's is 1006".into())), "mistyped");
+    world.engine.set_contact(&root(), "alice", is(1006)).await.unwrap();
+    assert!(world.granted("alice", &app.code(2)).await, "the same person with another user id");
+
     directory.0.store(1005, Ordering::SeqCst);
     world.engine.reset(&root(), "alice").await.unwrap();
     let new = world.active("alice", "hotp").await;
-    assert!(!world.granted("alice", &app.code(2)).await);
+    assert!(!world.granted("alice", &app.code(3)).await);
     assert!(world.granted("alice", &new.code(0)).await);
 }
