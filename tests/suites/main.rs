@@ -11,6 +11,7 @@ mod input;
 mod leaks;
 mod machine;
 mod manager;
+mod method_files;
 mod module;
 mod persistence;
 mod polkit;
