@@ -82,16 +82,16 @@ impl Engine {
             return Ok((String::new(), Step::bare(StepKind::NotRequired)));
         }
         let split = ruling.split(&context, enrolment.as_ref(), self.now_ms());
-        // Asked for everybody, so that nobody can tell by the time who is enrolled.
-        let uid = self.present_uid(user).await?;
-        let before = enrolment.as_ref().and_then(|enrolment| enrolment.uid);
-        let stranger = identity::stranger(user, before, uid).is_some();
-        let hopeless = course == Course::AskInVain || name.is_none() || stranger;
         let for_later = context.mode.as_deref() == Some("challenge");
         let now_ms = self.clock.monotonic_ms();
         if !for_later && !self.sessions().has_room(caller.uid, for_many, now_ms) {
             return Err(full());
         }
+        // Asked for everybody, so that nobody can tell by the time who is enrolled.
+        let uid = self.present_uid(user).await?;
+        let before = enrolment.as_ref().and_then(|enrolment| enrolment.uid);
+        let stranger = identity::stranger(user, before, uid).is_some();
+        let hopeless = course == Course::AskInVain || name.is_none() || stranger;
         let reachable = !hopeless && (enrolled || course == Course::Enrol);
         let own = enrolment.filter(|_| !for_later);
         let own = own.is_some_and(|enrolment| ruling.has_own(&enrolment, self.now_ms()));
