@@ -142,8 +142,9 @@ impl Job<'_> {
         match tokens {
             Some(0) => {}
             Some(tokens) => {
-                let codes = format!("{tokens} tokens, whose codes are accepted no longer");
-                tty::agree(&format!("Remove method {name} of {codes}"), yes)?;
+                let tokens = count(tokens);
+                let question = format!("Remove method {name} of {tokens}, which work no longer");
+                tty::agree(&question, yes)?;
             }
             None => {
                 let unknown = "otpd does not answer, so its tokens cannot be counted";
@@ -173,7 +174,8 @@ impl Job<'_> {
         self.out.notice(&format!("Method {name} {told}: {}.", path.display()))?;
         if let Some(tokens) = tokens.filter(|tokens| *tokens > 0) {
             self.out.notice(&format!(
-                "Its {tokens} tokens count as disabled; a method of this name brings them back."
+                "Codes of {} are accepted no longer; a method of this name brings them back.",
+                count(tokens)
             ))?;
         }
         self.tell_reload(reloaded)
@@ -255,7 +257,7 @@ impl Job<'_> {
     async fn tell_lost(&self) -> Result<(), Failure> {
         match self.tokens().await {
             Some(tokens) if tokens > 0 => {
-                self.out.notice(&format!("{tokens} tokens of it are accepted no longer."))
+                self.out.notice(&format!("Codes of {} are accepted no longer.", count(tokens)))
             }
             _ => Ok(()),
         }
@@ -270,4 +272,9 @@ impl Job<'_> {
         let answer = answer.map_err(|error| failure(&printable(&self.name), &error));
         answer.ok().map(|(_, total)| total)
     }
+}
+
+/// So many tokens, in words.
+fn count(tokens: u64) -> String {
+    format!("{tokens} token{}", if tokens == 1 { "" } else { "s" })
 }

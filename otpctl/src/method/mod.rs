@@ -17,8 +17,12 @@ pub(crate) fn meant<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -
     /// From 0, nothing alike, to 1; clap suggests from about here on.
     const ALIKE: f64 = 0.7;
     let folded = typed.to_lowercase();
-    let alike = |word: &'a str| (strsim::jaro_winkler(&folded, &word.to_lowercase()), word);
+    let likeness = |word: &str| {
+        let whole = folded.len() > 2 && word.contains(&folded);
+        if whole { 1.0 } else { strsim::jaro_winkler(&folded, word) }
+    };
+    let alike = |word: &'a str| (likeness(&word.to_lowercase()), word);
     let near = words.into_iter().map(alike).filter(|(likeness, _)| *likeness > ALIKE);
-    let nearest = near.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    let nearest = near.reduce(|best, other| if other.0 > best.0 { other } else { best });
     nearest.map_or_else(|| ".".to_owned(), |(_, word)| format!("; did you mean {word}?"))
 }
