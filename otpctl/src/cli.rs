@@ -1,5 +1,7 @@
 //! The command line. Help, man pages and completions are generated from these types.
 
+mod method;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -7,6 +9,8 @@ use clap_complete::Shell;
 
 use crate::import::Class;
 use crate::time::When;
+
+pub(crate) use method::{Method, MethodFiles, MethodSet};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,6 +73,9 @@ pub(crate) enum Command {
     /// SMS gateways and mail servers that deliver codes
     #[command(subcommand)]
     Provider(Provider),
+    /// Kinds of tokens: what new ones are like, and whose users may have them
+    #[command(subcommand)]
+    Method(Method),
     /// The daemon's configuration
     #[command(subcommand)]
     Config(Config),
@@ -95,6 +102,9 @@ pub(crate) enum Token {
     List {
         /// Of this user; without it everyone's, for administrators
         user: Option<String>,
+        /// Only those of this method
+        #[arg(long)]
+        method: Option<String>,
     },
     /// Show one token
     Show {
@@ -225,7 +235,8 @@ pub(crate) enum User {
     Set {
         /// The user
         user: String,
-        /// mobile=NUMBER, mail=ADDRESS, country=CODE of a number without one; empty removes
+        /// mobile=NUMBER, mail=ADDRESS, country=CODE of a number without one; empty removes.
+        /// uid=NUMBER, the user's id: what was enrolled under another id is theirs
         #[arg(required = true, value_name = "KEY=VALUE")]
         values: Vec<Setting>,
     },
@@ -266,6 +277,7 @@ pub(crate) enum Setting {
     Mobile(String),
     Mail(String),
     Country(String),
+    Uid(u32),
 }
 
 impl std::str::FromStr for Setting {
@@ -276,7 +288,8 @@ impl std::str::FromStr for Setting {
             Some(("mobile", number)) => Ok(Self::Mobile(number.to_owned())),
             Some(("mail", address)) => Ok(Self::Mail(address.to_owned())),
             Some(("country", code)) => Ok(Self::Country(code.to_owned())),
-            _ => Err("allowed are mobile=NUMBER, mail=ADDRESS and country=CODE"),
+            Some(("uid", id)) => id.parse().map(Self::Uid).map_err(|_| "uid is a number"),
+            _ => Err("allowed are mobile=NUMBER, mail=ADDRESS, country=CODE and uid=NUMBER"),
         }
     }
 }
@@ -307,7 +320,7 @@ pub(crate) struct ProviderImport {
     #[arg(long)]
     pub(crate) class: Option<Class>,
     /// The provider's name in our configuration
-    #[arg(long, default_value = "main", value_parser = provider_name)]
+    #[arg(long, default_value = "main", value_parser = plain_name)]
     pub(crate) name: String,
     /// Write to this new file, readable by its owner and the group otpd
     #[arg(long, value_name = "FILE")]
@@ -315,7 +328,7 @@ pub(crate) struct ProviderImport {
 }
 
 /// What a table of the configuration may be called.
-fn provider_name(text: &str) -> Result<String, &'static str> {
+fn plain_name(text: &str) -> Result<String, &'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if (1..=64).contains(&text.len()) && text.chars().all(plain) && !text.starts_with(['-', '.']) {
         Ok(text.to_owned())
@@ -472,6 +485,7 @@ mod tests {
             ("token lsit", false),
             ("token list", true),
             ("token list alice", true),
+            ("token list alice --method totp", true),
             ("token confirm abc123 123456", false),
             ("token confirm abc123", true),
             ("token disable abc123 --until 2026-01-31 --reason lost", true),
@@ -487,6 +501,8 @@ mod tests {
             ("user set alice mobile=+491701234581 mail=a@b", true),
             ("user set alice mobile=", true),
             ("user set alice mobile=0170123 country=49", true),
+            ("user set alice uid=1005", true),
+            ("user set alice uid=x", false),
             ("user set alice", false),
             ("user set alice phone=+491701234581", false),
             ("user set alice +491701234581", false),
@@ -501,6 +517,22 @@ mod tests {
             ("provider import p.json --name a]b", false),
             ("provider import", false),
             ("user reset alice --yes", true),
+            ("method list", true),
+            ("method list --config /tmp/o.toml", true),
+            ("method show totp", true),
+            ("method set acme", true),
+            ("method set acme totpDigits=8 window_before=2 --no-reload", true),
+            ("method set acme digits=9", false),
+            ("method set acme digits", false),
+            ("method set acme/../x digits=8", false),
+            ("method set .acme", false),
+            ("method link acme local", true),
+            ("method link acme", false),
+            ("method unlink acme local --config o.toml", true),
+            ("method enable acme", true),
+            ("method disable acme", true),
+            ("method remove acme --yes", true),
+            ("method remove", false),
             ("config check", true),
             ("config check otpd.toml", true),
             ("config reload", true),
@@ -517,9 +549,12 @@ mod tests {
 
     #[test]
     fn a_typing_error_is_answered_with_the_word_that_was_meant() {
-        for (line, meant) in
-            [("token ad alice", "add"), ("tokne list", "token"), ("audit --folow", "--follow")]
-        {
+        for (line, meant) in [
+            ("token ad alice", "add"),
+            ("tokne list", "token"),
+            ("audit --folow", "--follow"),
+            ("method sett a", "set"),
+        ] {
             let words = std::iter::once("otpctl").chain(line.split_whitespace());
             let message = Cli::try_parse_from(words).unwrap_err().to_string();
             assert!(message.contains(&format!("'{meant}'")), "{message}");

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod failure;
 mod import;
+mod method;
 mod render;
 mod secret_file;
 mod time;

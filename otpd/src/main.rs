@@ -72,8 +72,13 @@ fn main() -> ExitCode {
 #[expect(clippy::print_stdout, reason = "this command's answer")]
 fn check_config(arguments: &Arguments) -> Result<(), Failure> {
     let loaded = Config::load(&arguments.config, credentials().as_deref())?;
-    for warning in &loaded.warnings {
+    let now_ms = SystemClock.now_ms();
+    let later = loaded.config.methods.iter().filter_map(|method| method.not_begun(now_ms));
+    for warning in loaded.warnings.iter().cloned().chain(later) {
         println!("warning: {warning}");
+    }
+    for notice in &loaded.notices {
+        println!("notice: {notice}");
     }
     println!("ok");
     Ok(())

@@ -8,8 +8,9 @@ use crate::failure::Failure;
 use crate::render::Output;
 
 mod audit;
-mod config;
+pub(crate) mod config;
 mod enrol;
+mod method;
 mod provider;
 mod recovery;
 mod status;
@@ -40,6 +41,10 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
 
 /// The commands that the daemon answers.
 async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Failure> {
+    // These are about files, and go on without the daemon.
+    if let Command::Method(command) = command {
+        return method::run(command, bus, &out).await;
+    }
     let session = Session::open(bus, out).await?;
     match command {
         Command::Status => status::run(&session).await,
@@ -50,6 +55,6 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Provider(command) => provider::run(&session, command).await,
         Command::Config(_) => config::reload(&session).await,
         Command::Audit(args) => audit::run(&session, &args).await,
-        Command::Completions { .. } | Command::Man { .. } => Ok(()),
+        Command::Completions { .. } | Command::Man { .. } | Command::Method(_) => Ok(()),
     }
 }

@@ -21,7 +21,7 @@ const TRIES: usize = 3;
 pub(crate) async fn run(session: &Session, command: Token) -> Result<(), Failure> {
     match command {
         Token::Add(args) => super::enrol::add(session, &args).await,
-        Token::List { user } => list(session, user).await,
+        Token::List { user, method } => list(session, user, method).await,
         Token::Show { id } => {
             let token = find(session, &id).await?;
             let out = &session.out;
@@ -97,7 +97,15 @@ pub(crate) async fn all(
     user: Option<String>,
     id: Option<String>,
 ) -> Result<Vec<TokenDocument>, Failure> {
-    let mut filter = TokenFilter { user, id, offset: None, limit: Some(limits::PAGE) };
+    matching(session, TokenFilter { user, id, ..TokenFilter::default() }).await
+}
+
+/// All tokens that match, whatever pages they come in.
+async fn matching(
+    session: &Session,
+    mut filter: TokenFilter,
+) -> Result<Vec<TokenDocument>, Failure> {
+    filter.limit = Some(limits::PAGE);
     let mut tokens = Vec::new();
     loop {
         filter.offset = u32::try_from(tokens.len()).ok();
@@ -111,9 +119,14 @@ pub(crate) async fn all(
     }
 }
 
-async fn list(session: &Session, user: Option<String>) -> Result<(), Failure> {
+async fn list(
+    session: &Session,
+    user: Option<String>,
+    method: Option<String>,
+) -> Result<(), Failure> {
     let everyone = user.is_none();
-    let tokens = all(session, user, None).await.map_err(|failure| match &session.own {
+    let filter = TokenFilter { user, method, ..TokenFilter::default() };
+    let tokens = matching(session, filter).await.map_err(|failure| match &session.own {
         Some(own) if everyone && failure.exit == Exit::Denied => {
             failure.and(format!("your own: `otpctl token list {own}`"))
         }

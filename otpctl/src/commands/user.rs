@@ -72,6 +72,11 @@ fn contact(values: Vec<Setting>) -> Result<ContactOptions, Failure> {
             Setting::Mobile(number) => ("mobile", &mut contact.mobile, number),
             Setting::Mail(address) => ("mail", &mut contact.mail, address),
             Setting::Country(code) => ("country", &mut contact.country, code),
+            Setting::Uid(id) if contact.uid.is_none() => {
+                contact.uid = Some(id);
+                continue;
+            }
+            Setting::Uid(_) => return Err(Failure::usage("uid is given twice")),
         };
         if place.replace(value).is_some() {
             return Err(Failure::usage(format!("{key} is given twice")));

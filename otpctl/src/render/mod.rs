@@ -18,13 +18,14 @@ mod qr;
 pub(crate) use document::{
     AuditDocument, List, Provider, SecretDocument, Status, Test, Token, User,
 };
-pub(crate) use fields::{audit_line, providers, status, token, tokens, user, users};
+pub(crate) use fields::{audit_line, fields, providers, status, token, tokens, user, users};
 pub(crate) use qr::{Code, Paint};
 
 /// Columns of a terminal.
 const WIDTH: usize = 80;
 
 /// Where and how results go.
+#[derive(Clone)]
 pub(crate) struct Output {
     pub(crate) json: bool,
     quiet: bool,

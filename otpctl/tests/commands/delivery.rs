@@ -26,8 +26,11 @@ fn contacts_are_set_shown_masked_and_removed() {
     assert_eq!(done.document()["mobile"], "017*****");
     let calls: Vec<_> =
         machine.calls().into_iter().filter(|call| call.starts_with("SetContact")).collect();
-    assert!(calls[1].ends_with("mobile: Some(\"\"), mail: None, country: None }"), "{calls:?}");
-    assert!(calls[2].ends_with("mail: None, country: Some(\"49\") }"), "{calls:?}");
+    assert!(
+        calls[1].ends_with("mobile: Some(\"\"), mail: None, country: None, uid: None }"),
+        "{calls:?}"
+    );
+    assert!(calls[2].ends_with("mail: None, country: Some(\"49\"), uid: None }"), "{calls:?}");
 }
 
 #[test]

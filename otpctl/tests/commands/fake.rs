@@ -381,6 +381,7 @@ impl Manager {
         let wanted = |token: &&TokenDocument| {
             filter.user.as_ref().is_none_or(|user| token.user == *user)
                 && filter.id.as_ref().is_none_or(|id| token.id == *id)
+                && filter.method.as_ref().is_none_or(|method| token.method == *method)
         };
         let all: Vec<_> = state.tokens.iter().filter(wanted).cloned().collect();
         let (skip, most) = (filter.offset.unwrap_or(0), filter.limit.unwrap_or(1).min(2));

@@ -243,6 +243,9 @@ fn tokens_are_shown_changed_and_removed() {
     );
     let list = otpctl(&machine, "--json token list bob", "").document();
     assert_eq!((&list["total"], &list["items"][0]["id"]), (&json!(1), &json!(KEY)));
+    let list = otpctl(&machine, "--json token list --method totp", "").document();
+    assert_eq!(list["total"], json!(2));
+    assert_eq!(otpctl(&machine, "token list bob --method hotp", "").out, "");
     let empty = otpctl(&machine, "token list nobody", "");
     assert_eq!((empty.code, empty.out.as_str()), (0, ""));
     let shown = otpctl(&machine, &format!("token show {}", PHONE.to_uppercase()), "").out;
@@ -377,11 +380,14 @@ fn a_configuration_is_checked_by_the_daemon_beside_this_program() {
     let done = check("[ \"$*\" = check-config ] && echo ok", &[]);
     assert_eq!((done.code, done.out.as_str()), (0, "ok\n"), "{}", done.err);
     let done = check("[ \"$*\" = 'check-config --config a b.toml' ]", &["a b.toml", "--json"]);
-    assert_eq!(done.document(), json!({ "ok": true, "warnings": [] }));
+    assert_eq!(done.document(), json!({ "ok": true, "warnings": [], "notices": [] }));
     let done = check("echo 'warning: a.toml:3:1: odd'; echo ok", &[]);
     assert_eq!((done.code, done.out.as_str()), (0, "warning: a.toml:3:1: odd\nok\n"));
-    let done = check("echo 'warning: a.toml:3:1: odd'; echo ok", &["--json"]);
-    assert_eq!(done.document(), json!({ "ok": true, "warnings": ["a.toml:3:1: odd"] }));
+    let said = "echo 'warning: a.toml:3:1: odd'; echo 'notice: good to know'; echo ok";
+    let done = check(said, &["--json"]);
+    let (warnings, notices) = (["a.toml:3:1: odd"], ["good to know"]);
+    let document = json!({ "ok": true, "warnings": warnings, "notices": notices });
+    assert_eq!(done.document(), document);
     let shown = "[ \"$*\" = 'show-config --config a.toml' ] && echo '[store]' && echo 'path = 1'";
     let done = config(shown, &["show", "a.toml"]);
     assert_eq!((done.code, done.out.as_str()), (0, "[store]\npath = 1\n"), "{}", done.err);

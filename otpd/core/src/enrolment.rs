@@ -42,7 +42,7 @@ pub struct NewToken {
 /// # Errors
 /// [`Error::Digits`] and [`Error::Text`] for parameters out of range; [`Error::State`] for a label
 /// or a secret that another of the user's tokens has (one code would be good for both), for a
-/// period of 0, and for more than [`MOST_TOKENS`] tokens.
+/// period of 0, for a T0 after `now_ms`, and for more than [`MOST_TOKENS`] tokens.
 pub fn begin(account: &mut Account, new: NewToken, now_ms: i64) -> Result<(), Error> {
     check_text(&new.method)?;
     check_text(&new.label)?;
@@ -51,6 +51,9 @@ pub fn begin(account: &mut Account, new: NewToken, now_ms: i64) -> Result<(), Er
     }
     if matches!(new.factor, Factor::Totp { period_ms: 0, .. }) {
         return Err(Error::State("a time step is longer than 0 ms"));
+    }
+    if matches!(new.factor, Factor::Totp { t0_ms, .. } if t0_ms > now_ms) {
+        return Err(Error::State("T0 lies in the future: no code is right before it"));
     }
     account
         .tokens

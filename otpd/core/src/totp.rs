@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_whole_periods_since_t0() {
+    fn u09_steps_are_whole_periods_since_t0() {
         let beyond_2038 = 4_294_967_296_000;
         for (now_ms, t0_ms, period_ms, expected) in [
             (0, 0, 30_000, Some(0)),

@@ -77,6 +77,9 @@ pub struct ContactOptions {
     pub mail: Option<String>,
     /// The country code, digits alone, of a `mobile` that is written without one.
     pub country: Option<String>,
+    /// The user id that the user has now: what the user has was enrolled under another one, and
+    /// it is the same person.
+    pub uid: Option<u32>,
 }
 
 /// A provider, and how it does.
@@ -220,6 +223,8 @@ pub struct TokenFilter {
     pub user: Option<String>,
     /// This one.
     pub id: Option<String>,
+    /// Enrolled with this method.
+    pub method: Option<String>,
     /// Rows to pass over.
     pub offset: Option<u32>,
     /// Rows to return, at most [`crate::limits::PAGE`].

@@ -12,6 +12,7 @@ use super::{
     provider::Provided,
     section::{Section, quoted, text},
     settings::{PLAIN_NAME, TITLE, plain_name, title},
+    tree::{Node, Table, Value},
 };
 
 /// Methods that are not parameter sets of a token; nobody may call one by such a name.
@@ -39,6 +40,8 @@ pub struct Method {
     pub delivery: Delivery,
     /// Directories whose users may use it; of none: nobody may.
     pub directories: Vec<String>,
+    /// Whether it is in use at all; codes of a disabled one are not accepted.
+    pub enabled: bool,
 }
 
 /// How codes of a method are delivered.
@@ -66,7 +69,42 @@ impl Method {
             key_size: 20,
             delivery: Delivery { validity_ms: 5 * MINUTE, tries: 3, providers: Vec::new() },
             directories: vec!["local".to_owned()],
+            enabled: true,
         }
+    }
+
+    /// Whether there are users who may use it.
+    #[must_use]
+    pub fn usable(&self) -> bool {
+        self.enabled && !self.directories.is_empty()
+    }
+
+    /// How many codes are right at a moment: each try hits one of them with this chance, of
+    /// 10 to the power of [`Method::digits`].
+    #[must_use]
+    pub fn accepted_codes(&self) -> u64 {
+        match self.factor {
+            Factor::Totp { .. } => {
+                u64::from(self.windows.before) + u64::from(self.windows.after) + 1
+            }
+            Factor::Hotp => u64::from(self.windows.look_ahead) + 1,
+            Factor::OutOfBand(_) => 1,
+        }
+    }
+
+    /// What one guess is worth, in words.
+    pub(super) fn odds(&self) -> String {
+        let one_in = 10_u64.pow(u32::from(self.digits)) / self.accepted_codes();
+        format!("method \"{}\": one guess in {one_in} is right", self.name)
+    }
+
+    /// Why no code of it is right at `now_ms` (Unix milliseconds): it begins later.
+    #[must_use]
+    pub fn not_begun(&self, now_ms: i64) -> Option<String> {
+        let Factor::Totp { t0_ms, .. } = self.factor else { return None };
+        (t0_ms > now_ms).then(|| {
+            format!("method \"{}\" has a t0 in the future: no code is right before it", self.name)
+        })
     }
 
     /// The built-in "sms" and "email".
@@ -159,6 +197,7 @@ impl Method {
         if let Some(linked) = section.list("directories", 0, known, directory)? {
             method.directories = linked;
         }
+        method.enabled = section.flag("enabled", method.enabled)?;
         section.end()?;
         Ok(method)
     }
@@ -166,7 +205,9 @@ impl Method {
     /// What is allowed and yet hardly meant.
     fn lint(&self) -> Vec<String> {
         let mut found = Vec::new();
-        if self.directories.is_empty() {
+        if !self.enabled {
+            found.push("is disabled, so nobody can use it".to_owned());
+        } else if self.directories.is_empty() {
             found.push(
                 "is linked to no directory, so nobody can use it: add directories = [\"local\"]"
                     .to_owned(),
@@ -188,11 +229,10 @@ impl Method {
             );
         }
         let mut usual = self.algorithm == Algorithm::Sha1 && matches!(self.digits, 6 | 8);
-        let mut accepted = u64::from(self.windows.look_ahead) + 1;
+        let accepted = self.accepted_codes();
         let mut wide = false;
         if let Factor::Totp { t0_ms, period_ms } = self.factor {
             usual &= period_ms == 30 * SECOND;
-            accepted = u64::from(self.windows.before) + u64::from(self.windows.after) + 1;
             wide = self.windows.before > 2 || self.windows.after > 2;
             if t0_ms != 0 || !period_ms.is_multiple_of(SECOND) {
                 found.push(
@@ -257,6 +297,18 @@ fn check_order(
          [[method]], in the order in which they are to be tried",
         method.name
     )))
+}
+
+/// The names of the methods that the files set.
+pub(super) fn names_set(tree: &Table) -> Vec<String> {
+    let Some(Value::List(items)) = tree.get("method").map(|entry| &entry.node.value) else {
+        return Vec::new();
+    };
+    let name = |item: &Node| match &item.value {
+        Value::Table(keys) => text(&keys.get("name")?.node.value).map(str::to_owned),
+        _ => None,
+    };
+    items.iter().filter_map(name).collect()
 }
 
 /// The built-in methods and those of the files; a table with a built-in method's name changes it.

@@ -136,6 +136,8 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// What is allowed and yet hardly meant, each as `FILE:LINE:COLUMN: what`.
     pub warnings: Vec<String>,
+    /// What is good to know: of each method that the files set what one guess is worth.
+    pub notices: Vec<String>,
 }
 
 impl Config {
@@ -153,10 +155,13 @@ impl Config {
         for source in &sources {
             tree::merge(&mut tree, tree::parse(source)?)?;
         }
+        let set = method::names_set(&tree);
         let mut warnings = Vec::new();
         let config = Self::read(Section::root(tree), credentials, &mut warnings)?;
         let files = sources.iter().map(|source| source.path.clone()).collect();
-        Ok(Loaded { config, files, warnings })
+        let methods = config.methods.iter().filter(|method| set.contains(&method.name));
+        let notices = methods.map(Method::odds).collect();
+        Ok(Loaded { config, files, warnings, notices })
     }
 
     /// The method of that name.
@@ -166,12 +171,10 @@ impl Config {
     }
 
     /// The windows in which codes of the method's tokens are accepted. `None`: there is no such
-    /// method or no directory has it, and its tokens count as disabled.
+    /// method, it is disabled or no directory has it, and its tokens count as disabled.
     #[must_use]
     pub fn windows(&self, name: &str) -> Option<Windows> {
-        self.method(name)
-            .filter(|method| !method.directories.is_empty())
-            .map(|method| method.windows)
+        self.method(name).filter(|method| method.usable()).map(|method| method.windows)
     }
 
     /// Who delivers codes of that method, in the order in which they are tried.

@@ -75,7 +75,7 @@ fn write_method(f: &mut Formatter<'_>, method: &Method) -> fmt::Result {
             if !delivery.providers.is_empty() {
                 writeln!(f, "providers = {}", List(&delivery.providers))?;
             }
-            return writeln!(f, "directories = {}", List(&method.directories));
+            return write_use(f, method);
         }
     }
     let algorithm = match method.algorithm {
@@ -84,7 +84,13 @@ fn write_method(f: &mut Formatter<'_>, method: &Method) -> fmt::Result {
         Algorithm::Sha512 => "sha512",
     };
     writeln!(f, "algorithm = \"{algorithm}\"\ndigits = {}", method.digits)?;
-    writeln!(f, "key_size = {}\ndirectories = {}", method.key_size, List(&method.directories))
+    writeln!(f, "key_size = {}", method.key_size)?;
+    write_use(f, method)
+}
+
+/// Who may use it.
+fn write_use(f: &mut Formatter<'_>, method: &Method) -> fmt::Result {
+    writeln!(f, "directories = {}\nenabled = {}", List(&method.directories), method.enabled)
 }
 
 fn write_rule(f: &mut Formatter<'_>, rule: &Rule) -> fmt::Result {
@@ -260,6 +266,7 @@ mod tests {
             name = "card"
             type = "hotp"
             look_ahead = 20
+            enabled = false
             [[policy]]
             name = "one"
             match = { service = ["sshd", "sudo"], user = ["alice"] }

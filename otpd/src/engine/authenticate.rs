@@ -12,7 +12,8 @@ use otp_ipc::{Context, Step, StepKind, limits};
 use zeroize::Zeroizing;
 
 use super::{
-    Caller, Connection, Engine, Error, Ruling, dialogue::spoken, origin, sessions::Session,
+    Caller, Connection, Engine, Error, Ruling, dialogue::spoken, identity, origin,
+    sessions::Session,
 };
 use crate::{
     config,
@@ -79,12 +80,16 @@ impl Engine {
             return Ok((String::new(), Step::bare(StepKind::NotRequired)));
         }
         let split = ruling.split(&context, enrolment.as_ref(), self.now_ms());
-        let hopeless = course == Course::AskInVain || name.is_none();
         let for_later = context.mode.as_deref() == Some("challenge");
         let now_ms = self.clock.monotonic_ms();
         if !for_later && !self.sessions().has_room(caller.uid, for_many, now_ms) {
             return Err(full());
         }
+        // Asked for everybody, so that nobody can tell by the time who is enrolled.
+        let uid = self.present_uid(user).await?;
+        let before = enrolment.as_ref().and_then(|enrolment| enrolment.uid);
+        let stranger = identity::stranger(user, before, uid).is_some();
+        let hopeless = course == Course::AskInVain || name.is_none() || stranger;
         let reachable = !hopeless && (enrolled || course == Course::Enrol);
         let own = enrolment.filter(|_| !for_later);
         let own = own.is_some_and(|enrolment| ruling.has_own(&enrolment, self.now_ms()));
@@ -102,7 +107,7 @@ impl Engine {
         let until_ms = now_ms.saturating_add(self.config().config.limits.prompt_lifetime_ms);
         let (caller, user) = (caller.clone(), user.to_owned());
         let session =
-            Session { caller, user, context, hopeless, until_ms, split, notice, words: 0 };
+            Session { caller, user, uid, context, hopeless, until_ms, split, notice, words: 0 };
         let begun = self.sessions().begin(id.clone(), session, for_many, now_ms);
         begun.map_err(|_| full())?;
         Ok((id, step))
@@ -185,8 +190,12 @@ impl Engine {
         let recovery_key = Arc::clone(&self.recovery_key);
         let user = waiting.user.clone();
         let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
+        let uid = waiting.uid;
         let (journal, monotonic_ms) = (Arc::clone(&self.journal), self.clock.monotonic_ms());
         let transition = move |work: &mut Work<'_>| {
+            let before = work.account.as_ref().and_then(|account| account.uid);
+            let stranger = identity::stranger(&user, before, uid);
+            let hopeless = hopeless || stranger.is_some();
             let account = if hopeless { None } else { work.account.as_mut() };
             let verdict = ruling.apply(&recovery_key, |rules| {
                 consume(account, &reply, Scope::Login, rules, now_ms)
@@ -195,7 +204,8 @@ impl Engine {
             event.failures = work.account.as_ref().map(|account| account.throttle.failures);
             if hopeless {
                 "denied".clone_into(&mut event.result);
-                event.detail = Some(format!("policy \"{}\"", ruling.rule.name));
+                let policy = || format!("policy \"{}\"", ruling.rule.name);
+                event.detail = Some(stranger.unwrap_or_else(policy));
             }
             let event = match verdict {
                 Ok(_) => Some(event),

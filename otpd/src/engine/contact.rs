@@ -11,7 +11,7 @@ use otp_delivery::{Circuit, Health, Hidden, Message, ProviderId, Recipient, Repo
 use otp_ipc::{ContactOptions, ProviderDocument, TestDocument};
 use zeroize::Zeroizing;
 
-use super::{Caller, Engine, Error, manage::Change};
+use super::{Caller, Engine, Error, identity, manage::Change};
 use crate::{
     audit::Origin,
     config::{Budget, Config},
@@ -29,12 +29,18 @@ type Wish<T> = Option<Option<T>>;
 struct Wishes {
     mobile: Wish<PhoneNumber>,
     mail: Wish<MailAddress>,
+    /// The account belongs to this user id from now on.
+    uid: Option<u32>,
 }
 
 impl Wishes {
-    fn read(options: &ContactOptions, budget: &Budget) -> Result<Self, Error> {
-        if options.mobile.is_none() && options.mail.is_none() {
+    /// Checks what is wished for a user who has the user id `uid`.
+    fn read(options: &ContactOptions, budget: &Budget, uid: u32) -> Result<Self, Error> {
+        if options.mobile.is_none() && options.mail.is_none() && options.uid.is_none() {
             return Err(Error::InvalidArgument("give mobile or mail".to_owned()));
+        }
+        if options.uid.is_some_and(|given| given != uid) {
+            return Err(Error::InvalidArgument(format!("uid: the user's is {uid}")));
         }
         let country = options.country.as_deref();
         if country.is_some_and(|code| !is_country_code(code)) {
@@ -44,6 +50,7 @@ impl Wishes {
         Ok(Self {
             mobile: wish(options.mobile.as_deref(), |text| phone(text, country, budget))?,
             mail: wish(options.mail.as_deref(), mailbox)?,
+            uid: options.uid,
         })
     }
 
@@ -54,12 +61,14 @@ impl Wishes {
         };
         let mobile = self.mobile.as_ref().map(|to| to.as_ref().map(PhoneNumber::masked));
         let mail = self.mail.as_ref().map(|to| to.as_ref().map(MailAddress::masked));
-        let parts = [said("mobile", mobile), said("mail", mail)];
+        let uid = self.uid.map(|uid| format!("user id {uid}"));
+        let parts = [said("mobile", mobile), said("mail", mail), uid];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
     /// Codes that are under way to a contact that is replaced are good no longer.
     fn apply(self, account: &mut Account) {
+        account.uid = self.uid.or(account.uid);
         let (contacts, mut replaced) = (&mut account.contacts, Vec::new());
         if let Some(mobile) = self.mobile.filter(|mobile| *mobile != contacts.mobile) {
             contacts.mobile = mobile;
@@ -83,7 +92,9 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::UnknownUser`] where no directory has the user, [`Error::InvalidArgument`] for what
-    /// is no number or address and for a number that SMS may not go to; says what is allowed.
+    /// is no number or address and for a number that SMS may not go to, and says what is allowed;
+    /// [`Error::WrongState`] where the name was somebody else's and `uid` does not say that it is
+    /// the same person's.
     pub async fn set_contact(
         &self,
         caller: &Caller,
@@ -92,12 +103,17 @@ impl Engine {
     ) -> Result<(), Error> {
         let name = Self::parse_user(user)?;
         let entry = self.account_entry(&name).await?;
-        let wishes = Wishes::read(&options, &self.config().config.budget)?;
+        let wishes = Wishes::read(&options, &self.config().config.budget, entry.uid)?;
         let change = Change::proven("contact", caller);
+        let user = name.as_str().to_owned();
         self.change(name.as_str(), change, move |work, event| {
             event.detail = Some(wishes.detail());
             let new = || Account { uid: Some(entry.uid), ..Account::default() };
-            wishes.apply(work.account.get_or_insert_with(new));
+            let account = work.account.get_or_insert_with(new);
+            if wishes.uid.is_none() {
+                identity::check(&user, account, entry.uid)?;
+            }
+            wishes.apply(account);
             Ok(())
         })
         .await

@@ -13,8 +13,13 @@ use otp_core::{
 use otp_ipc::EnrolOptions;
 use zeroize::Zeroizing;
 
-use super::{Authority, Caller, Engine, Error, Ruling, contact::in_force, manage::Change};
-use crate::{config::Method, store::Work};
+use super::{
+    Authority, Caller, Engine, Error, Ruling, contact::in_force, identity, manage::Change,
+};
+use crate::{
+    config::{Config, Method},
+    store::Work,
+};
 
 impl Engine {
     /// Makes a token for `user` and returns its id and provisioning URI, which nobody is told
@@ -23,7 +28,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::UnknownUser`] where no directory has the user, [`Error::Forbidden`] where no policy
-    /// lets users enrol this method themselves, [`Error::ProofRequired`] and [`Error::Rejected`]
+    /// lets users enrol this method themselves or the method is in nobody's use,
+    /// [`Error::WrongState`] where the name was somebody else's, [`Error::ProofRequired`] and [`Error::Rejected`]
     /// for an owner who has a credential already, [`Error::NoCredential`] where there is nowhere to
     /// deliver codes to, [`Error::InvalidArgument`] for anything malformed.
     pub async fn enrol(
@@ -37,14 +43,7 @@ impl Engine {
         let entry = self.account_entry(&name).await?;
         let loaded = self.config();
         let wanted = options.method.as_deref().unwrap_or("totp");
-        let method = loaded.config.method(wanted).ok_or_else(|| {
-            Error::InvalidArgument(format!("there is no method {wanted:?}; see otpd(8)"))
-        })?;
-        if method.directories.is_empty() {
-            let text = format!("method {wanted:?} is linked to no directory, so nobody can use it");
-            return Err(Error::Forbidden(text));
-        }
-        check_provisionable(method)?;
+        let method = enrollable(&loaded.config, wanted)?;
         if authority != Authority::Administrator {
             check_own(method)?;
             owner_may_enrol(&Ruling::for_self_service(self.config(), user), wanted, &options)?;
@@ -73,6 +72,7 @@ impl Engine {
         let account_name = name.as_str().to_owned();
         self.change(name.as_str(), change, move |work, event| {
             let account = work.account.get_or_insert_with(Account::default);
+            identity::check(&account_name, account, uid)?;
             account.uid = Some(uid);
             if let Factor::OutOfBand(channel) = new.factor {
                 check_deliverable(account, &known, channel, &new.method)?;
@@ -180,6 +180,23 @@ fn owner_may_enrol(ruling: &Ruling, method: &str, options: &EnrolOptions) -> Res
         );
         Err(Error::Forbidden(text))
     }
+}
+
+/// The method of that name, where anybody can be enrolled with it.
+fn enrollable<'a>(config: &'a Config, wanted: &str) -> Result<&'a Method, Error> {
+    let method = config.method(wanted).ok_or_else(|| {
+        Error::InvalidArgument(format!("there is no method {wanted:?}; see `otpctl method list`"))
+    })?;
+    if !method.enabled {
+        let text = format!("method {wanted:?} is disabled; `otpctl method enable {wanted}`");
+        return Err(Error::Forbidden(text));
+    }
+    if method.directories.is_empty() {
+        let text = format!("method {wanted:?} is linked to no directory, so nobody can use it");
+        return Err(Error::Forbidden(text));
+    }
+    check_provisionable(method)?;
+    Ok(method)
 }
 
 /// Refuses owners the methods whose codes are delivered: they would prove nothing by it.

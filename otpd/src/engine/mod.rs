@@ -8,6 +8,7 @@ mod contact;
 mod dialogue;
 mod enrol;
 mod error;
+mod identity;
 mod manage;
 mod outbox;
 mod query;

@@ -25,6 +25,7 @@ impl Engine {
         let query = TokenQuery {
             user: filter.user,
             id: filter.id,
+            method: filter.method,
             offset: filter.offset.unwrap_or_default(),
             limit: page(filter.limit),
         };

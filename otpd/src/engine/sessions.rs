@@ -21,9 +21,12 @@ pub(super) struct Session {
     pub(super) caller: Caller,
     /// The user as asked for; not every name is one that a user can have.
     pub(super) user: String,
+    /// The user id of the account of that name, where there is one.
+    pub(super) uid: Option<u32>,
     /// What came along.
     pub(super) context: Context,
-    /// Whatever is answered, the answer is no: the policy denies, or the name can be nobody's.
+    /// Whatever is answered, the answer is no: the policy denies, the name can be nobody's, or it
+    /// is no longer that of the person whose tokens there are.
     pub(super) hopeless: bool,
     /// Monotonic milliseconds after which the answer is too late.
     pub(super) until_ms: u64,
@@ -196,6 +199,7 @@ mod tests {
             caller: Caller { uid, connection },
             user: "alice".into(),
             context: Context::default(),
+            uid: None,
             hopeless: false,
             until_ms,
             split: None,

@@ -26,6 +26,7 @@ const STEP_MS: u64 = 30_000;
 const ALICE: u32 = 1000;
 
 mod delivery;
+mod methods;
 mod prompts;
 mod undelivered;
 
@@ -97,6 +98,14 @@ impl World {
     }
 
     fn open(folder: TempDir, clock: Arc<ManualClock>) -> Self {
+        Self::open_beside(folder, clock, Arc::new(Three))
+    }
+
+    fn open_beside(
+        folder: TempDir,
+        clock: Arc<ManualClock>,
+        directory: Arc<dyn Directory>,
+    ) -> Self {
         let at = |name: &str| folder.path().join(name);
         let owner = nix::unistd::geteuid().as_raw();
         let keys = Keys::load(None, &at("kek"), owner).unwrap();
@@ -104,7 +113,7 @@ impl World {
         let store = SqliteStore::open(&at("state/otpd.db"), &keys, options).unwrap();
         let ports = Ports {
             store: Arc::new(store),
-            directory: Arc::new(Three),
+            directory,
             clock: Arc::<ManualClock>::clone(&clock),
             dispatcher: Arc::default(),
             recovery_key: Zeroizing::new(*keys.recovery()),

@@ -200,6 +200,8 @@ pub struct TokenQuery {
     pub user: Option<String>,
     /// Exactly this one.
     pub id: Option<String>,
+    /// Enrolled with exactly this method.
+    pub method: Option<String>,
     /// Rows to pass over.
     pub offset: u32,
     /// Rows to return at most; 0 returns none and the total.

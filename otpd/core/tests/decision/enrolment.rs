@@ -84,8 +84,9 @@ fn labels_are_unique_and_made_up_where_they_are_empty() {
 }
 
 #[test]
-fn parameters_out_of_range_add_nothing() {
+fn u09_parameters_out_of_range_add_nothing() {
     let zero = Factor::Totp { t0_ms: 0, period_ms: 0 };
+    let later = Factor::Totp { t0_ms: NOW + 1, period_ms: 30_000 };
     for (new, error) in [
         (NewToken { digits: 3, ..new_token("a") }, Error::Digits),
         (NewToken { digits: 9, ..new_token("a") }, Error::Digits),
@@ -94,6 +95,10 @@ fn parameters_out_of_range_add_nothing() {
         (
             NewToken { factor: zero, ..new_token("a") },
             Error::State("a time step is longer than 0 ms"),
+        ),
+        (
+            NewToken { factor: later, ..new_token("a") },
+            Error::State("T0 lies in the future: no code is right before it"),
         ),
     ] {
         let mut account = Account::default();

@@ -53,7 +53,7 @@ fn an_app_is_told_everything() {
 }
 
 #[test]
-fn what_no_uri_can_tell_is_refused() {
+fn u11_what_no_uri_can_tell_is_refused() {
     for (t0_ms, period_ms) in [(1, 30_000), (-1, 30_000), (0, 30_001), (0, 999), (0, 0)] {
         let token = Token { factor: Factor::Totp { t0_ms, period_ms }, ..hello_token() };
         let refused = provisioning(&token, "Issuer", "alice");

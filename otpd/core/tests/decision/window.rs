@@ -14,7 +14,7 @@ fn totp_windows(before: u8, after: u8) -> Windows {
 }
 
 #[test]
-fn exactly_the_steps_of_the_window_are_fresh() {
+fn u05_exactly_the_steps_of_the_window_are_fresh() {
     let token = Token { digits: 8, ..totp_token("t") };
     let now_step = step(&token, NOW);
     for before in 0..=9 {
@@ -31,7 +31,7 @@ fn exactly_the_steps_of_the_window_are_fresh() {
 }
 
 #[test]
-fn the_window_is_one_step_before_and_none_after_by_default() {
+fn u04_the_window_is_one_step_before_and_none_after_by_default() {
     let token = totp_token("t");
     let now_step = step(&token, NOW);
     let begins = i64::try_from(now_step * 30_000).unwrap();
@@ -140,7 +140,7 @@ fn counters_are_searched_from_the_watermark_on_and_three_back() {
 }
 
 #[test]
-fn t0_and_period_move_the_steps_and_no_time_before_t0_is_a_step() {
+fn u08_t0_and_period_move_the_steps_and_no_time_before_t0_is_a_step() {
     let factor = Factor::Totp { t0_ms: NOW - 61_500, period_ms: 1_500 };
     let token = Token { factor, digits: 8, ..totp_token("t") };
     for (now_ms, moving, expected) in [

@@ -278,7 +278,7 @@ fn delivered_methods() {
     for (text, expected) in [
         (
             "[[method]]\nname = \"sms\"\nalgorithm = \"sha1\"",
-            "3:1: method.algorithm is not a known key: allowed here are name, type, title, digits, validity, tries, providers, directories",
+            "3:1: method.algorithm is not a known key: allowed here are name, type, title, digits, validity, tries, providers, directories, enabled",
         ),
         (
             "[[method]]\nname = \"sms\"\nproviders = [\"a\"]",

@@ -63,11 +63,11 @@ fn messages() {
         ),
         (
             "[[method]]\nname = \"a\"\nlook_ahead = 1",
-            "3:1: method.look_ahead is not a known key: allowed here are name, type, title, digits, algorithm, key_size, t0, time_step, window_before, window_after, directories",
+            "3:1: method.look_ahead is not a known key: allowed here are name, type, title, digits, algorithm, key_size, t0, time_step, window_before, window_after, directories, enabled",
         ),
         (
             "[[method]]\nname = \"hotp\"\nt0 = \"1s\"",
-            "3:1: method.t0 is not a known key: allowed here are name, type, title, digits, algorithm, key_size, look_ahead, directories",
+            "3:1: method.t0 is not a known key: allowed here are name, type, title, digits, algorithm, key_size, look_ahead, directories, enabled",
         ),
         (
             "[[policy]]",

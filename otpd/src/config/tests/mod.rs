@@ -5,6 +5,7 @@ mod faults;
 mod files;
 mod imported;
 mod keys;
+mod methods;
 mod prompts;
 mod providers;
 mod recipes;

@@ -18,7 +18,7 @@ const ADDRESS: &str = "alice@example.com";
 fn contact(mobile: &str, mail: &str) -> ContactOptions {
     // "-" leaves it as it is.
     let wish = |text: &str| (text != "-").then(|| text.to_owned());
-    ContactOptions { mobile: wish(mobile), mail: wish(mail), country: None }
+    ContactOptions { mobile: wish(mobile), mail: wish(mail), country: None, uid: None }
 }
 
 impl World {

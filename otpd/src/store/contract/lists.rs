@@ -12,6 +12,7 @@ pub(crate) fn token_lists(new: New<'_>) {
     let some = |user: Option<&str>, id: Option<&str>, offset, limit| TokenQuery {
         user: user.map(Into::into),
         id: id.map(Into::into),
+        method: None,
         offset,
         limit,
     };
@@ -39,6 +40,22 @@ pub(crate) fn token_lists(new: New<'_>) {
     assert_eq!(list(some(Some("alice"), Some("b1"), 0, 10)), (ids(&[]), 0));
     assert_eq!(list(some(None, Some("full-0"), 0, 10)), (ids(&["full-0"]), 1));
     assert_eq!(list(some(Some("' OR 1 --"), None, 0, 10)), (ids(&[]), 0));
+    let of = |user: Option<&str>, method: &str| {
+        let method = Some(method.to_owned());
+        list(TokenQuery { method, ..some(user, None, 0, 10) })
+    };
+    let mut methods: Vec<_> = full().tokens.into_iter().map(|t| t.method).collect();
+    methods.extend(["' OR 1 --".to_owned(), token("b1").method.to_uppercase()]);
+    for method in methods {
+        let stored = [("alice", full().tokens), ("bob", vec![token("b2"), token("b1")])];
+        for user in [None, Some("alice"), Some("bob")] {
+            let of_user = stored.iter().filter(|(name, _)| user.is_none_or(|user| user == *name));
+            let tokens = of_user.flat_map(|(_, tokens)| tokens).filter(|t| t.method == method);
+            let expected: Vec<_> = tokens.map(|token| token.id.clone()).collect();
+            let count = expected.len() as u64;
+            assert_eq!(of(user, &method), (expected, count), "{user:?} {method}");
+        }
+    }
 }
 
 pub(crate) fn user_lists(new: New<'_>) {

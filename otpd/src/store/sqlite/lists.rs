@@ -76,6 +76,7 @@ pub(super) fn tokens(connection: &Connection, query: &TokenQuery) -> Result<(Vec
     let mut filter = Filter::default();
     filter.wanted("user = ?", &query.user);
     filter.wanted("id = ?", &query.id);
+    filter.wanted("method = ?", &query.method);
     let total = filter.total(connection, "token")?;
     filter.values.extend([&query.limit as &dyn ToSql, &query.offset]);
     let rows = filter.rows(
