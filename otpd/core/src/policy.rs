@@ -3,7 +3,6 @@
 mod coverage;
 mod criteria;
 mod network;
-mod schedule;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +13,6 @@ use serde::{Deserialize, Serialize};
 pub use coverage::{any_client, contradiction, covered, meet};
 pub use criteria::{Client, Criteria, Groups, Key, Login, Origin, Terminal};
 pub use network::{Network, NetworkError, Source};
-pub use schedule::{Schedule, ScheduleError, WeekMinute};
 
 use criteria::Fit;
 

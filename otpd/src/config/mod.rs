@@ -4,6 +4,7 @@
 //! key, value and what is allowed. A tested list of all keys is `packaging/otpd.toml.example`.
 
 mod budget;
+mod criteria;
 mod duration;
 mod error;
 mod file;
@@ -16,6 +17,7 @@ mod settings;
 mod show;
 mod template;
 mod tree;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +28,7 @@ pub use budget::Budget;
 pub use error::ConfigError;
 pub use method::{Delivery, Method};
 pub use template::Template;
+pub use watch::{Stamp, Watch};
 
 use provider::Surroundings;
 use section::Section;
@@ -132,6 +135,8 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// What is allowed and yet hardly meant, each as `FILE:LINE:COLUMN: what`.
     pub warnings: Vec<String>,
+    /// How the files looked before they were read.
+    pub stamp: Stamp,
 }
 
 impl Config {
@@ -144,6 +149,7 @@ impl Config {
     /// The first fault that is found. Nothing is read in part: on an error there is no
     /// configuration, and a daemon that has one keeps it.
     pub fn load(main: &Path, credentials: Option<&Path>) -> Result<Loaded, ConfigError> {
+        let stamp = Stamp::of(main);
         let sources = file::read_all(main, main == Path::new(DEFAULT_FILE))?;
         let mut tree = Table::new();
         for source in &sources {
@@ -152,7 +158,7 @@ impl Config {
         let mut warnings = Vec::new();
         let config = Self::read(Section::root(tree), credentials, &mut warnings)?;
         let files = sources.iter().map(|source| source.path.clone()).collect();
-        Ok(Loaded { config, files, warnings })
+        Ok(Loaded { config, files, warnings, stamp })
     }
 
     /// The method of that name.

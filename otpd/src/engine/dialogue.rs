@@ -96,7 +96,7 @@ impl Engine {
             return Ok(None);
         }
         let (user, context) = (waiting.user.as_str(), &waiting.context);
-        let ruling = Arc::new(Ruling::for_login(self.config(), user, context));
+        let ruling = Arc::new(Ruling::for_login(self.config(), user, context, &waiting.found));
         let only = match (word, &waiting.notice) {
             ("", Some(_)) => return Ok(self.say(id, &waiting, self.refreshed(&waiting))),
             ("", None) => return Ok(None),

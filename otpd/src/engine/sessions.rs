@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use otp_ipc::Context;
 
-use super::{Caller, Connection, challenge::Notice};
+use super::{Caller, Connection, challenge::Notice, circumstances::Circumstances};
 use crate::config::Limits;
 
 /// Words that a login may type in place of a code: enough for every way twice.
@@ -23,6 +23,8 @@ pub(super) struct Session {
     pub(super) user: String,
     /// What came along.
     pub(super) context: Context,
+    /// What its policy is chosen by.
+    pub(super) found: Circumstances,
     /// Whatever is answered, the answer is no: the policy denies, or the name can be nobody's.
     pub(super) hopeless: bool,
     /// Monotonic milliseconds after which the answer is too late.
@@ -196,6 +198,7 @@ mod tests {
             caller: Caller { uid, connection },
             user: "alice".into(),
             context: Context::default(),
+            found: Circumstances::of(&Context::default()),
             hopeless: false,
             until_ms,
             split: None,

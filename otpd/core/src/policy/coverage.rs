@@ -3,8 +3,8 @@
 use super::{
     Rule,
     criteria::{Client, Criteria, Origin, Terminal},
-    schedule,
 };
+use crate::schedule;
 
 /// Most combinations of values that one rule is taken apart into.
 const MOST: usize = 4096;

@@ -2,10 +2,8 @@
 
 use core::fmt;
 
-use super::{
-    network::{Network, Source},
-    schedule::{Schedule, WeekMinute},
-};
+use super::network::{Network, Source};
+use crate::schedule::{Schedule, WeekMinute};
 
 /// What a `match` may ask about, in the order in which it is looked at and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,7 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
+use crate::schedule::{Schedule, WeekMinute};
 
 fn owned(list: &[&str]) -> Vec<String> {
     list.iter().map(|item| (*item).to_owned()).collect()

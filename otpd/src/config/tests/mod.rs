@@ -5,6 +5,7 @@ mod faults;
 mod files;
 mod imported;
 mod keys;
+mod policies;
 mod providers;
 mod recipes;
 mod secrets;

@@ -154,7 +154,7 @@ fn minutes<'a>(schedules: impl Iterator<Item = &'a Schedule>) -> Vec<(u16, u16)>
 
 /// Whether every minute of `later` (of the week, where that is empty) is in one of `earlier`, each
 /// of which is the schedules of a rule (the whole week, where they are empty).
-pub(super) fn cover(earlier: &[&[Schedule]], later: &[Schedule]) -> bool {
+pub(crate) fn cover(earlier: &[&[Schedule]], later: &[Schedule]) -> bool {
     if earlier.iter().any(|schedules| schedules.is_empty()) {
         return true;
     }
@@ -164,7 +164,7 @@ pub(super) fn cover(earlier: &[&[Schedule]], later: &[Schedule]) -> bool {
 }
 
 /// Whether some minute is in both; an empty list is the whole week.
-pub(super) fn meet(one: &[Schedule], other: &[Schedule]) -> bool {
+pub(crate) fn meet(one: &[Schedule], other: &[Schedule]) -> bool {
     let (first, second) = (minutes(one.iter()), minutes(other.iter()));
     one.is_empty()
         || other.is_empty()
