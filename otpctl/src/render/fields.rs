@@ -169,7 +169,8 @@ fn word(value: &str) -> String {
     }
 }
 
-fn fields(fields: &[(&str, Option<String>)]) -> String {
+/// Fields below each other, each with its name.
+pub(super) fn fields(fields: &[(&str, Option<String>)]) -> String {
     let known = || fields.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
     let width = known().map(|(name, _)| name.len() + 1).max().unwrap_or_default();
     known().fold(String::new(), |mut out, (name, value)| {
