@@ -22,8 +22,8 @@ fn policies_are_listed_and_explained() {
     let told = otpctl(&machine, line, "");
     assert_eq!((told.code, told.err.as_str()), (0, ""));
     for part in [
-        "Policy:    built-in\n",
-        "Because:   no policy of the configuration matches\n",
+        "Policy:   built-in\n",
+        "Because:  no policy of the configuration matches\n",
         "\nNot before it:\n  office\n    source is 203.0.113.7, not 10.0.0.0/8\n",
     ] {
         assert!(told.out.contains(part), "{part}: {}", told.out);
