@@ -245,7 +245,7 @@ fn l06_an_unknown_source_never_makes_a_login_easier() {
 }
 
 #[test]
-fn t19_sudo_is_remembered_only_where_it_is_named() {
+fn sudo_is_remembered_only_where_it_is_named() {
     let with = |services| Rule { remember_ms: Some(7), ..rule("r", services, &[]) };
     for (services, service, expected) in [
         (&[][..], "sshd", Some(7)),

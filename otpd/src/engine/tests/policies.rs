@@ -262,6 +262,25 @@ async fn an_explanation_agrees_with_the_login() {
     }
 }
 
+/// Password and code in one field, at the services that a policy names and at no other.
+#[tokio::test]
+async fn x06_one_field_is_a_matter_of_the_service_and_the_group() {
+    let world = World::new(
+        "[[policy]]\nname = \"one field\"\nmatch = { service = [\"vsftpd\"], group = [\"staff\"] }\nconcatenate = true",
+    );
+    world.active("alice", "totp").await;
+    let split = async |service: &str, name: &str| {
+        let context = Context { concatenated: Some(true), ..from(service, None) };
+        let (_, step) = world.engine.begin(&root(), name, context).await.unwrap();
+        step.split()
+    };
+    assert_eq!(split("vsftpd", "alice").await, Some(6));
+    assert_eq!(split("sshd", "alice").await, None);
+    assert_eq!(split("vsftpd", "bob").await, None);
+    // What the field is does not change while the groups are unknown: a code comes in it.
+    assert_eq!(split("vsftpd", "broken").await, Some(6));
+}
+
 #[tokio::test]
 async fn the_policies_are_listed_in_order() {
     let world = World::new(STAFF);
@@ -277,7 +296,7 @@ async fn the_policies_are_listed_in_order() {
 
 /// A change counts when it has come to rest; a bad one is noticed once and changes nothing.
 #[tokio::test]
-async fn g14_g15_changed_files_are_noticed_once_and_a_bad_one_leaves_the_last_good_one() {
+async fn g14_changed_files_are_noticed_once_and_a_bad_one_leaves_the_last_good_one() {
     let world = World::new(STAFF);
     let write = |text: &str| write_configuration(&world.folder.path().join("otpd.toml"), text);
     let looks = |times: usize| -> usize {

@@ -1,0 +1,3 @@
+//! The requirements by their numbers, end to end.
+
+mod policies;
