@@ -202,7 +202,7 @@ impl Signals {
 }
 
 /// How often the configuration's files are looked at: what has changed counts after twice that.
-const LOOK: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Signals, the watchdog, the configuration's files and the clock of waiting logins, until the
 /// daemon is told to end.

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, Metadata},
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -11,7 +12,11 @@ use super::file::is_drop_in;
 
 /// What the configuration's files and folders look like from outside, without their contents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stamp(BTreeMap<PathBuf, Option<Look>>);
+pub struct Stamp {
+    looks: BTreeMap<PathBuf, Option<Look>>,
+    /// Some of them cannot be looked at.
+    hidden: bool,
+}
 
 /// One file, whatever its name leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,27 +37,37 @@ impl Stamp {
         let folder = main.with_extension("d");
         let mut paths = vec![main.to_owned(), folder.clone()];
         paths.extend(main.parent().map(Path::to_owned));
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut stamp = Self::default();
+        let entries = stamp.seen(fs::read_dir(&folder)).into_iter().flatten().flatten();
         paths.extend(entries.map(|entry| entry.path()).filter(|path| is_drop_in(path)));
-        Self(paths.into_iter().map(|path| (path.clone(), look(&path))).collect())
+        for path in paths {
+            let look = stamp.seen(fs::metadata(&path)).map(|metadata| look(&metadata));
+            stamp.looks.insert(path, look);
+        }
+        stamp
+    }
+
+    fn seen<T>(&mut self, found: io::Result<T>) -> Option<T> {
+        let hidden = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+        self.hidden |= found.as_ref().is_err_and(hidden);
+        found.ok()
     }
 }
 
-fn look(path: &Path) -> Option<Look> {
-    let metadata = fs::metadata(path).ok()?;
+fn look(metadata: &Metadata) -> Look {
     // A folder changes with every file that an editor puts there for itself.
     let times = if metadata.is_dir() {
         [(0, 0); 2]
     } else {
         [(metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec())]
     };
-    Some(Look {
+    Look {
         device: metadata.dev(),
         inode: metadata.ino(),
         size: if metadata.is_dir() { 0 } else { metadata.size() },
         access: (metadata.mode(), metadata.uid(), metadata.gid()),
         times,
-    })
+    }
 }
 
 /// Notices changes, once each and only when they have come to rest.
@@ -77,8 +92,12 @@ impl Watch {
     }
 
     /// Whether they have changed since they were read and look as they did when last asked: whoever
-    /// writes them has come to an end.
+    /// writes them has come to an end. Never where the daemon's user may not look at them: it could
+    /// not read them either.
     pub fn settled(&mut self, now: Stamp) -> bool {
+        if now.hidden {
+            return false;
+        }
         let rests = self.seen == now;
         let changed = self.read != now;
         self.seen = now;
@@ -129,6 +148,12 @@ mod tests {
         fs::write(at("otpd.d/.2.toml.swp"), "x").unwrap();
         fs::write(at("notes"), "x").unwrap();
         assert!(!look(&mut watch) && !look(&mut watch));
+        // What the daemon's user, unlike root, cannot look at has not changed for it.
+        fs::write(&main, "hidden").unwrap();
+        for _ in 0..2 {
+            assert!(!watch.settled(Stamp { hidden: true, ..Stamp::of(&main) }));
+        }
+        watch.reads(Stamp::of(&main));
         // What goes on changing is not read.
         for text in ["1", "22", "333"] {
             fs::write(&main, text).unwrap();

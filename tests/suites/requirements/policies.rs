@@ -8,7 +8,7 @@ use std::{
 use harness::{
     MODULE, PASSWORD, World,
     otpd::{CONFIGURATION, audit, document, enrol, items, otpctl_with, program},
-    process::{command, run},
+    process::{command, run, until},
     sshd::{Methods, Session, Sshd},
 };
 
@@ -123,8 +123,8 @@ fn g15_a_wrong_configuration_changes_nothing() {
         let checked = run(command(&program("otpctl")).args(["config", "check"]), b"");
         assert_eq!(checked.code(), 1);
         assert!(checked.stderr.contains(&format!("{CONFIGURATION}:4:")), "{}", checked.stderr);
+        until("the status tells", || document(&["status"])["health"] == "degraded");
         world.log().expect(&format!("the last good one stays in force: {CONFIGURATION}:4:"));
-        assert_eq!(document(&["status"])["health"], "degraded");
         std::thread::sleep(Duration::from_secs(10));
         let told = world.log().records();
         let told = told.iter().filter(|line| line.contains("not reloaded")).count();

@@ -19,14 +19,22 @@ pub enum Source {
 }
 
 impl Source {
-    /// What SSH_CONNECTION (client address, client port, …) and PAM_RHOST say; the former counts
-    /// where it is there, because with `UseDNS` the latter is a name of the client's choosing.
+    /// What SSH_CONNECTION (client address, client port, …) and PAM_RHOST say. sshd sets both, and
+    /// with `UseDNS` the latter is a name of the client's choosing: the address of the former counts
+    /// then. Where PAM_RHOST is not set or another address, it was not sshd that set the former, as
+    /// when pam_env reads a user's own file, and neither is believed.
     #[must_use]
     pub fn of(ssh_connection: Option<&str>, rhost: Option<&str>) -> Self {
-        match (ssh_connection.unwrap_or_default(), rhost.unwrap_or_default()) {
+        let connection = ssh_connection.unwrap_or_default();
+        let address = Self::named(connection.split(' ').next().unwrap_or_default());
+        match (connection, rhost.unwrap_or_default()) {
             ("", "") => Self::Local,
             ("", host) => Self::named(host),
-            (connection, _) => Self::named(connection.split(' ').next().unwrap_or_default()),
+            (_, "") => Self::Unknown,
+            (_, host) => match Self::named(host) {
+                Self::Address(other) if address != Self::Address(other) => Self::Unknown,
+                _ => address,
+            },
         }
     }
 
@@ -277,12 +285,17 @@ mod tests {
             (None, None, Source::Local),
             (Some(""), Some(""), Source::Local),
             (Some("192.0.2.7 50000 192.0.2.1 22"), Some("host.example"), address("192.0.2.7")),
-            (Some("::ffff:192.0.2.7 1 ::1 22"), None, address("192.0.2.7")),
-            (Some("fe80::1%eth0 1 fe80::2 22"), None, address("fe80::1")),
-            (Some("::1 50000 ::1 22"), Some("10.0.0.1"), address("::1")),
+            (Some("192.0.2.7 50000 192.0.2.1 22"), Some("192.0.2.7"), address("192.0.2.7")),
+            (Some("::ffff:192.0.2.7 1 ::1 22"), Some("192.0.2.7"), address("192.0.2.7")),
+            (Some("fe80::1%eth0 1 fe80::2 22"), Some("fe80::1%eth0"), address("fe80::1")),
+            // Not as sshd sets them.
+            (Some("10.0.0.1 50000 192.0.2.1 22"), Some("192.0.2.7"), Source::Unknown),
+            (Some("10.0.0.1 50000 192.0.2.1 22"), None, Source::Unknown),
+            (Some("10.0.0.1 50000 192.0.2.1 22"), Some(""), Source::Unknown),
             // A socket that has no address.
+            (Some("UNKNOWN 65535 UNKNOWN 65535"), Some("UNKNOWN"), Source::Unknown),
             (Some("UNKNOWN 65535 UNKNOWN 65535"), Some("10.0.0.1"), Source::Unknown),
-            (Some(" 10.0.0.1"), None, Source::Unknown),
+            (Some(" 10.0.0.1"), Some("host.example"), Source::Unknown),
             (None, Some("192.0.2.7"), address("192.0.2.7")),
             (None, Some("::ffff:192.0.2.7"), address("192.0.2.7")),
             (None, Some("host.example"), Source::Unknown),

@@ -288,6 +288,10 @@ fn rules_are_covered_by_one_or_by_several_together() {
         sources: texts.iter().map(|text| origin(text)).collect(),
         ..Criteria::default()
     };
+    let on = |texts: &[&str]| Criteria {
+        terminals: texts.iter().map(|text| terminal(text)).collect(),
+        ..Criteria::default()
+    };
     for (earlier, later, expected) in [
         (vec![rule("a", &[], &["x"]), rule("b", &[], &["y"])], rule("c", &[], &["x", "y"]), "a b"),
         (vec![rule("a", &[], &["x"])], rule("c", &[], &["x", "y"]), ""),
@@ -299,7 +303,11 @@ fn rules_are_covered_by_one_or_by_several_together() {
             "a",
         ),
         (vec![named("a", sources(&["10.1.0.0/16"]))], named("c", sources(&["10.0.0.0/8"])), ""),
+        (vec![named("a", sources(&["10.0.0.0/16"]))], named("c", sources(&["10.0.0.0/8"])), ""),
         (vec![named("a", sources(&["0.0.0.0/0", "::/0", "local"]))], Rule::last(), ""),
+        (vec![named("a", on(&["tty*", "pts/*"]))], named("c", on(&["tty1", "pts/1*"])), "a"),
+        (vec![named("a", on(&["tty*"]))], named("c", on(&["pts/1"])), ""),
+        (vec![named("a", on(&["tty1"]))], named("c", on(&["tty1*"])), ""),
         (
             vec![named(
                 "a",

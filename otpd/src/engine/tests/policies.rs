@@ -7,6 +7,7 @@ use super::*;
 fn from(service: &str, address: Option<&str>) -> Context {
     Context {
         service: Some(service.into()),
+        rhost: address.map(str::to_owned),
         ssh_connection: address.map(|address| format!("{address} 50000 192.0.2.1 22")),
         ..Context::default()
     }

@@ -7,7 +7,7 @@ use super::*;
 fn some<T: Clone + std::fmt::Debug + 'static>(
     values: Vec<T>,
 ) -> impl Strategy<Value = Vec<T>> + Clone {
-    prop_oneof![2 => Just(Vec::new()), 3 => vec(select(values), 1..3)]
+    prop_oneof![3 => Just(Vec::new()), 2 => vec(select(values), 1..3)]
 }
 
 fn criteria() -> impl Strategy<Value = Criteria> {
