@@ -20,6 +20,7 @@ Examples:
   otpctl user unlock alice                after too many wrong codes
   otpctl user set alice mobile=+491701234581 mail=alice@example.com
   otpctl provider test main --to +491701234581
+  otpctl policy explain alice --service sshd --source 203.0.113.7
   otpctl audit --user alice --since 2h    what happened, and why
   otpctl --json token add alice --no-confirm --output alice.json
 
@@ -76,6 +77,9 @@ pub(crate) enum Command {
     /// Kinds of tokens: what new ones are like, and whose users may have them
     #[command(subcommand)]
     Method(Method),
+    /// Which login has to give which code
+    #[command(subcommand)]
+    Policy(Policy),
     /// The daemon's configuration
     #[command(subcommand)]
     Config(Config),
@@ -338,6 +342,38 @@ fn plain_name(text: &str) -> Result<String, &'static str> {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// List the policies in the order in which they are tried
+    List,
+    Explain(Explain),
+}
+
+/// Show which policy decides about a login, and why none before it does
+///
+/// Nothing is sent, asked or charged. A user whom nobody knows is explained as well: such a login
+/// falls under a policy like any other.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// Who logs in
+    pub(crate) user: String,
+    /// The PAM service: sshd, sudo, login, …; otpctl for what users do themselves
+    #[arg(long)]
+    pub(crate) service: String,
+    /// Where from: an address, or local, which it is by default
+    #[arg(long, value_name = "IP")]
+    pub(crate) source: Option<String>,
+    /// The terminal: PAM_TTY, of sshd always ssh
+    #[arg(long)]
+    pub(crate) tty: Option<String>,
+    /// When; by default now
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<When>,
+    /// The client: its identity, such as the fingerprint of an ssh key
+    #[arg(long, value_name = "ID")]
+    pub(crate) client: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Config {
     /// Check the configuration files without using them
     Check {
@@ -533,6 +569,12 @@ mod tests {
             ("method disable acme", true),
             ("method remove acme --yes", true),
             ("method remove", false),
+            ("policy list", true),
+            ("policy explain alice --service sshd", true),
+            ("policy explain alice --service sshd --source ::1 --tty ssh --at 2h --client a", true),
+            ("policy explain alice", false),
+            ("policy explain --service sshd", false),
+            ("policy explain alice --service sshd --at soon", false),
             ("config check", true),
             ("config check otpd.toml", true),
             ("config reload", true),

@@ -63,6 +63,13 @@ impl When {
             .ok_or_else(|| Failure::usage(format!("{option}: the time must lie ahead")))
     }
 
+    /// The Unix millisecond that is meant, past or future, where a distance counts forward.
+    pub(crate) fn at(self, option: &str, zone: &TimeZone) -> Result<i64, Failure> {
+        self.point(zone, |distance| now().checked_add(distance).ok())
+            .map(Timestamp::as_millisecond)
+            .ok_or_else(|| Failure::usage(format!("{option}: the time is too far ahead")))
+    }
+
     /// The Unix millisecond that is meant where a distance counts back.
     pub(crate) fn ago(self, option: &str, zone: &TimeZone) -> Result<i64, Failure> {
         self.point(zone, |distance| now().checked_sub(distance).ok())
@@ -86,6 +93,13 @@ impl When {
 /// The one clock of this program: for distances that were typed, never for a decision.
 fn now() -> Timestamp {
     Timestamp::now()
+}
+
+/// A length of time as the configuration has it, in the largest unit that is exact.
+pub(crate) fn length(ms: u64) -> String {
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+    let exact = units.into_iter().find(|(_, unit)| ms > 0 && ms.is_multiple_of(*unit));
+    exact.map_or_else(|| format!("{ms}ms"), |(name, unit)| format!("{}{name}", ms / unit))
 }
 
 /// RFC 3339 in UTC, for documents.
@@ -165,6 +179,8 @@ mod tests {
         assert_eq!(past.ago("--since", &zone).unwrap(), 978_307_200_000);
         let never: When = "9999999999999d".parse().unwrap_or(hour);
         assert!(never.ahead("--until", &zone).is_err() && never.ago("--since", &zone).is_err());
+        assert_eq!(past.at("--at", &zone).unwrap(), 978_307_200_000);
+        assert!(hour.at("--at", &zone).unwrap() > hour.ago("--since", &zone).unwrap());
     }
 
     #[test]
@@ -180,6 +196,8 @@ mod tests {
         assert_eq!(rfc3339(winter), "2025-12-31T23:59:59Z");
         assert_eq!(local(winter, &berlin()), "2026-01-01T00:59:59+01:00");
         assert_eq!(brief(winter, &berlin()), "2026-01-01 00:59");
+        let lengths = [28_800_000, 90_000, 86_400_000, 1_500].map(length);
+        assert_eq!(lengths, ["8h", "90s", "1d", "1500ms"]);
         assert_eq!(rfc3339(i64::MAX), i64::MAX.to_string());
         assert_eq!(local(i64::MIN, &berlin()), i64::MIN.to_string());
     }

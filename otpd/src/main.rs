@@ -206,8 +206,14 @@ impl Signals {
     }
 }
 
-/// Signals, the watchdog and the clock of waiting logins, until the daemon is told to end.
+/// How often the configuration's files are looked at: what has changed counts after twice that.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Signals, the watchdog, the configuration's files and the clock of waiting logins, until the
+/// daemon is told to end.
 async fn attend(engine: &Arc<Engine>, mut signals: Signals) {
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut expiry = tokio::time::interval(Duration::from_secs(30));
     let mut watchdog =
         tokio::time::interval(notify::watchdog_interval().unwrap_or(Duration::from_secs(3600)));
@@ -215,16 +221,19 @@ async fn attend(engine: &Arc<Engine>, mut signals: Signals) {
         tokio::select! {
             _ = signals.terminate.recv() => return,
             _ = signals.interrupt.recv() => return,
-            _ = signals.hangup.recv() => {
-                notify::reloading();
-                // A bad configuration is logged and shown by the status; the last good one holds.
-                let _ = engine.reload();
-                notify::ready(&summary(engine));
-            }
+            _ = signals.hangup.recv() => reload(engine),
+            _ = look.tick() => if engine.configuration_changed() { reload(engine) },
             _ = expiry.tick() => engine.expire_sessions(),
             _ = watchdog.tick() => notify::alive(),
         }
     }
+}
+
+/// A bad configuration is logged and shown by the status; the last good one holds.
+fn reload(engine: &Engine) {
+    notify::reloading();
+    let _ = engine.reload();
+    notify::ready(&summary(engine));
 }
 
 fn summary(engine: &Engine) -> String {

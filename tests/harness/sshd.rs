@@ -46,6 +46,8 @@ pub struct Session {
 }
 
 const FOLDER: &str = "/run/e2e/ssh";
+/// Where it is reached.
+const HOST: &str = "127.0.0.1";
 /// Records each prompt and answers it with the file of its number, as soon as that is there.
 const ASKPASS: &str = r#"#!/bin/sh
 n=$(($(cat "$ASK/n") + 1)); echo $n >"$ASK/n"
@@ -79,7 +81,7 @@ impl Sshd {
             Methods::Password => ("password", "yes"),
         };
         let configuration = format!(
-            "ListenAddress 127.0.0.1\nPort {port}\nHostKey {FOLDER}/host\nPidFile none\nUsePAM yes\n\
+            "ListenAddress 127.0.0.1\nListenAddress ::1\nPort {port}\nHostKey {FOLDER}/host\nPidFile none\nUsePAM yes\n\
              PasswordAuthentication {password}\nKbdInteractiveAuthentication yes\nAuthenticationMethods {asked}\n\
              AuthorizedKeysFile {FOLDER}/authorized\nStrictModes no\nUseDNS no\nPermitRootLogin no\n\
              LogLevel VERBOSE\nPrintMotd no\nMaxStartups 200\n"
@@ -97,12 +99,17 @@ impl Sshd {
 
     /// Logs in with the replies to the prompts in turn; an empty one where they run out.
     pub fn login(&self, user: &str, replies: &[&str]) -> Session {
+        self.login_at(HOST, user, replies)
+    }
+
+    /// The same at another address of loopback, and so from there.
+    pub fn login_at(&self, address: &str, user: &str, replies: &[&str]) -> Session {
         let ask = ask_folder();
         for (n, reply) in replies.iter().enumerate() {
             fs::write(format!("{ask}/{}", n + 1), format!("{reply}\n")).unwrap();
         }
         fs::write(format!("{ask}/silent"), "").unwrap();
-        let done = run(&mut self.client(user, &ask), b"");
+        let done = run(&mut self.client(address, user, &ask), b"");
         session(user, &ask, done)
     }
 
@@ -110,7 +117,7 @@ impl Sshd {
     pub fn converse(&self, user: &str, mut answer: impl FnMut(&str) -> String) -> Session {
         let ask = ask_folder();
         thread::scope(|scope| {
-            let client = scope.spawn(|| run(&mut self.client(user, &ask), b""));
+            let client = scope.spawn(|| run(&mut self.client(HOST, user, &ask), b""));
             let mut answered = 0;
             while !client.is_finished() {
                 let prompts = prompts(&ask);
@@ -131,11 +138,13 @@ impl Sshd {
         let askpass = format!("{FOLDER}/never");
         fs::write(&askpass, "#!/bin/sh\nexec sleep 600\n").unwrap();
         fs::set_permissions(&askpass, fs::Permissions::from_mode(0o755)).unwrap();
-        Process::start(self.client(user, "").env("SSH_ASKPASS", askpass).stderr(Stdio::null()))
+        Process::start(
+            self.client(HOST, user, "").env("SSH_ASKPASS", askpass).stderr(Stdio::null()),
+        )
     }
 
     /// An ssh client that takes its replies from the folder `ask`.
-    fn client(&self, user: &str, ask: &str) -> Command {
+    fn client(&self, address: &str, user: &str, ask: &str) -> Command {
         let preferred = match self.methods {
             Methods::Keyboard => "PreferredAuthentications=keyboard-interactive",
             Methods::KeyThenKeyboard => "PreferredAuthentications=publickey,keyboard-interactive",
@@ -156,7 +165,7 @@ impl Sshd {
         ] {
             ssh.args(["-o", option]);
         }
-        ssh.args([&format!("{user}@127.0.0.1"), "echo admitted as $(id -un)"]);
+        ssh.args([&format!("{user}@{address}"), "echo admitted as $(id -un)"]);
         ssh.env("SSH_ASKPASS", format!("{FOLDER}/askpass"))
             .env("SSH_ASKPASS_REQUIRE", "force")
             .env("ASK", ask);
@@ -190,7 +199,7 @@ fn session(user: &str, ask: &str, done: Output) -> Session {
     let asked: String = prompts(ask).iter().map(|prompt| format!("prompt: {prompt:?}\n")).collect();
     let new_host = |line: &&str| line.starts_with("Warning: Permanently added");
     let said: String = done.stderr.split_inclusive('\n').filter(|line| !new_host(line)).collect();
-    let told = format!("{asked}{said}").replace(&format!("{user}@127.0.0.1"), "USER");
+    let told = format!("{asked}{said}").replace(&format!("{user}@{HOST}"), "USER");
     Session {
         admitted: done.status.success() && done.stdout == format!("admitted as {user}\n"),
         transcript: format!("{told}{}", done.stdout),

@@ -11,6 +11,7 @@ mod audit;
 pub(crate) mod config;
 mod enrol;
 mod method;
+mod policy;
 mod provider;
 mod recovery;
 mod status;
@@ -53,6 +54,7 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Recovery(command) => recovery::run(&session, command).await,
         Command::User(command) => user::run(&session, command).await,
         Command::Provider(command) => provider::run(&session, command).await,
+        Command::Policy(command) => policy::run(&session, command).await,
         Command::Config(_) => config::reload(&session).await,
         Command::Audit(args) => audit::run(&session, &args).await,
         Command::Completions { .. } | Command::Man { .. } | Command::Method(_) => Ok(()),

@@ -13,12 +13,14 @@ use crate::tty;
 
 mod document;
 mod fields;
+mod policy;
 mod qr;
 
 pub(crate) use document::{
     AuditDocument, List, Provider, SecretDocument, Status, Test, Token, User,
 };
 pub(crate) use fields::{audit_line, fields, providers, status, token, tokens, user, users};
+pub(crate) use policy::{Explanation, Policy, explanation, policies};
 pub(crate) use qr::{Code, Paint};
 
 /// Columns of a terminal.

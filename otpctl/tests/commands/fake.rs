@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use otp_ipc::{
-    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, EnrolOptions, ProviderDocument,
-    StatusDocument, TestDocument, TokenDocument, TokenFilter, UserDocument, UserFilter, names,
+    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, EnrolOptions, ExplainDocument,
+    ExplainQuery, MismatchDocument, PolicyDocument, ProviderDocument, StatusDocument, TestDocument,
+    TokenDocument, TokenFilter, UserDocument, UserFilter, names,
 };
 use zbus::{DBusError, connection::Builder, interface};
 
@@ -357,6 +358,50 @@ impl Manager {
         known.mobile = masked(contact.mobile, &known.mobile);
         known.mail = masked(contact.mail, &known.mail);
         Ok(())
+    }
+
+    fn list_policies(&self) -> Vec<PolicyDocument> {
+        drop(self.called("ListPolicies".into()));
+        let policy = |name: &str, built_in| PolicyDocument {
+            name: name.into(),
+            factor: "require".into(),
+            unenrolled: "deny".into(),
+            built_in,
+            ..PolicyDocument::default()
+        };
+        let office =
+            PolicyDocument { source: vec!["10.0.0.0/8".into()], ..policy("office", false) };
+        vec![office, policy("built-in", true)]
+    }
+
+    fn explain(&self, user: &str, query: ExplainQuery) -> Result<ExplainDocument, Error> {
+        let source = query.source.clone().unwrap_or("local".into());
+        drop(self.called(format!("Explain {user} {query:?}")));
+        if user == "a/b" {
+            return Err(Error::InvalidArgument("user: no name".into()));
+        }
+        let mismatch = MismatchDocument {
+            policy: "office".into(),
+            key: "source".into(),
+            wanted: vec!["10.0.0.0/8".into()],
+            found: source.clone(),
+            certain: true,
+        };
+        Ok(ExplainDocument {
+            user: user.into(),
+            account: (user == "alice").then(|| user.into()),
+            enrolled: Some(user == "alice"),
+            groups: Some(Vec::new()),
+            service: query.service.unwrap(),
+            source,
+            time: query.time.unwrap_or(1_767_312_000_000),
+            passed: vec![mismatch],
+            policy: "built-in".into(),
+            built_in: true,
+            cause: "matches".into(),
+            outcome: if user == "alice" { "code" } else { "deny" }.into(),
+            ..ExplainDocument::default()
+        })
     }
 
     fn list_providers(&self) -> Vec<ProviderDocument> {

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod fake;
+mod policies;
 mod qr;
 mod terminal;
 

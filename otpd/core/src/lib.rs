@@ -15,6 +15,7 @@ pub mod out_of_band;
 pub mod policy;
 pub mod recovery;
 pub mod resync;
+pub mod schedule;
 pub mod secret;
 pub mod throttle;
 pub mod token;

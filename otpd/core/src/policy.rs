@@ -1,8 +1,25 @@
 //! Which rule a login falls under: the first one that matches.
 
+mod coverage;
+mod criteria;
+mod network;
+#[cfg(test)]
+mod tests;
+
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+
+pub use coverage::{any_client, contradiction, covered, meet};
+pub use criteria::{Client, Criteria, Groups, Key, Login, Origin, Terminal};
+pub use network::{Network, NetworkError, Source};
+
+use criteria::Fit;
+
+/// Services that give privileges to whoever is logged in already: being remembered never counts
+/// for them unless a rule names them.
+pub const PRIVILEGED: [&str; 8] =
+    ["sudo", "sudo-i", "su", "su-l", "doas", "runuser", "runuser-l", "polkit-1"];
 
 /// What a rule asks of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +31,18 @@ pub enum FactorRule {
     Skip,
     /// What nobody can give: it is denied.
     Deny,
+}
+
+impl FactorRule {
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Require => "require",
+            Self::Skip => "skip",
+            Self::Deny => "deny",
+        }
+    }
 }
 
 /// What becomes of users who have no confirmed token where a code is required.
@@ -28,15 +57,25 @@ pub enum Unenrolled {
     Enrol,
 }
 
+impl Unenrolled {
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Ignore => "ignore",
+            Self::Enrol => "enrol",
+        }
+    }
+}
+
 /// One `[[policy]]` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Its name, for records and messages.
     pub name: String,
-    /// PAM services that it is for; empty: all.
-    pub services: Vec<String>,
-    /// Users that it is for; empty: all.
-    pub users: Vec<String>,
+    /// The logins that it is for.
+    pub criteria: Criteria,
     /// What it asks.
     pub factor: FactorRule,
     /// What becomes of the unenrolled.
@@ -50,6 +89,9 @@ pub struct Rule {
     /// Whether the prompt names the ways in which a code can be sent, and sends none before one of
     /// them is typed.
     pub choice: bool,
+    /// For how long a client need not repeat the code, in milliseconds; see
+    /// [`Rule::remember_ms_for`].
+    pub remember_ms: Option<u64>,
 }
 
 impl Rule {
@@ -58,89 +100,161 @@ impl Rule {
     pub fn last() -> Self {
         Self {
             name: "built-in".to_owned(),
-            services: Vec::new(),
-            users: Vec::new(),
+            criteria: Criteria::default(),
             factor: FactorRule::Require,
             unenrolled: Unenrolled::Deny,
             enrol: Vec::new(),
             methods: Vec::new(),
             concatenate: false,
             choice: false,
+            remember_ms: None,
         }
     }
 
-    fn matches(&self, login: &Login<'_>) -> bool {
-        let among = |list: &[String], value| list.is_empty() || list.iter().any(|v| v == value);
-        among(&self.services, login.service) && among(&self.users, login.user)
+    /// For how long a client that gives a code for `service` need not repeat it, in milliseconds.
+    /// For a service of [`PRIVILEGED`] only where the rule names that very service.
+    #[must_use]
+    pub fn remember_ms_for(&self, service: &str) -> Option<u64> {
+        let named = self.criteria.services.iter().any(|named| named == service);
+        self.remember_ms.filter(|_| named || !PRIVILEGED.contains(&service))
+    }
+
+    fn fit(&self, login: &Login<'_>) -> Fit {
+        self.criteria.fit_but_groups(login).min(self.criteria.fit(Key::Group, login))
+    }
+
+    /// What counts for a login whose groups this rule would have to know: a code, of those methods
+    /// and in that field that the rule has; nobody is let off it, enrolled or remembered.
+    fn without_groups(&self) -> Self {
+        Self {
+            factor: FactorRule::Require,
+            unenrolled: Unenrolled::Deny,
+            enrol: Vec::new(),
+            remember_ms: None,
+            ..self.clone()
+        }
     }
 }
 
-/// What rules are chosen by. Both are compared byte for byte.
+/// Why a rule decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Login<'a> {
-    /// The user.
-    pub user: &'a str,
-    /// The PAM service.
-    pub service: &'a str,
+pub enum Cause {
+    /// The login matches it.
+    Matches,
+    /// The login matches it but for its groups, which cannot be looked up: a code is required.
+    GroupsUnknown,
+    /// Whether the login matches it cannot be told, and what would follow asks for less.
+    Stricter,
+}
+
+/// The rule that decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision<'a> {
+    rule: &'a Rule,
+    /// Its place among the rules; `None` for the built-in last one.
+    pub index: Option<usize>,
+    /// Why it is this one.
+    pub cause: Cause,
+}
+
+impl Decision<'_> {
+    /// What counts for the login: the rule, or what takes its place while the groups are unknown.
+    #[must_use]
+    pub fn effect(&self) -> Rule {
+        match self.cause {
+            Cause::GroupsUnknown => self.rule.without_groups(),
+            Cause::Matches | Cause::Stricter => self.rule.clone(),
+        }
+    }
+
+    fn strictness(&self) -> u8 {
+        let deny = (FactorRule::Require, Unenrolled::Deny);
+        let (factor, unenrolled) = match self.cause {
+            Cause::GroupsUnknown => deny,
+            Cause::Matches | Cause::Stricter => (self.rule.factor, self.rule.unenrolled),
+        };
+        match (factor, unenrolled) {
+            (FactorRule::Skip, _) => 0,
+            (FactorRule::Require, Unenrolled::Ignore) => 1,
+            (FactorRule::Require, Unenrolled::Enrol) => 2,
+            (FactorRule::Require, Unenrolled::Deny) => 3,
+            (FactorRule::Deny, _) => 4,
+        }
+    }
 }
 
 /// The first rule that matches; the built-in last one ([`Rule::last`]) matches every login.
+///
+/// What is unknown never makes a login easier. Where its groups are unknown, the first rule that it
+/// matches but for them decides, and a code is required. Where its source, its client or the time
+/// is, a rule that depends on them counts only if it asks for more than what would follow: so the
+/// outcome is at least as strict as for every source that it could have had.
 #[must_use]
-pub fn decide<'a>(rules: &'a [Rule], login: &Login<'_>) -> &'a Rule {
+pub fn decide<'a>(rules: &'a [Rule], login: &Login<'_>) -> Decision<'a> {
     static LAST: LazyLock<Rule> = LazyLock::new(Rule::last);
-    rules.iter().find(|rule| rule.matches(login)).unwrap_or(&LAST)
+    let mut strictest: Option<Decision<'a>> = None;
+    let mut decision = Decision { rule: &LAST, index: None, cause: Cause::Matches };
+    for (index, rule) in rules.iter().enumerate() {
+        let certain = rule.criteria.fit_but_groups(login);
+        let cause = match (rule.fit(login), certain) {
+            (Fit::No, _) => continue,
+            (Fit::Yes, _) => Cause::Matches,
+            (Fit::Unsure, Fit::Unsure) if rule.criteria.fit(Key::Group, login) == Fit::Yes => {
+                Cause::Stricter
+            }
+            (Fit::Unsure, _) => Cause::GroupsUnknown,
+        };
+        let this = Decision { rule, index: Some(index), cause };
+        if certain == Fit::Yes {
+            decision = this;
+            break;
+        }
+        if strictest.is_none_or(|other| other.strictness() <= this.strictness()) {
+            strictest = Some(this);
+        }
+    }
+    strictest.filter(|other| other.strictness() > decision.strictness()).unwrap_or(decision)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rule(name: &str, services: &[&str], users: &[&str]) -> Rule {
-        let owned = |list: &[&str]| list.iter().map(|item| (*item).to_owned()).collect();
-        Rule {
-            name: name.to_owned(),
-            services: owned(services),
-            users: owned(users),
-            ..Rule::last()
+/// Whether [`decide`] depends on the groups, whatever they are in `login`: on them nobody is asked
+/// for otherwise.
+#[must_use]
+pub fn needs_groups(rules: &[Rule], login: &Login<'_>) -> bool {
+    for rule in rules {
+        match rule.criteria.fit_but_groups(login) {
+            Fit::No => (),
+            _ if !rule.criteria.groups.is_empty() => return true,
+            Fit::Yes => return false,
+            Fit::Unsure => (),
         }
     }
+    false
+}
 
-    #[test]
-    fn the_first_rule_that_matches_wins() {
-        let rules = [
-            rule("alice by ssh", &["sshd"], &["alice"]),
-            rule("console", &["login", "gdm"], &[]),
-            rule("bob", &[], &["bob", "robert"]),
-            rule("ssh", &["sshd"], &[]),
-            rule("ssh again", &["sshd"], &["alice"]),
-        ];
-        for (user, service, expected) in [
-            ("alice", "sshd", "alice by ssh"),
-            ("alice", "login", "console"),
-            ("alice", "sudo", "built-in"),
-            ("bob", "login", "console"),
-            ("bob", "sshd", "bob"),
-            ("robert", "sudo", "bob"),
-            ("carol", "sshd", "ssh"),
-            ("Alice", "sshd", "ssh"),
-            ("alice ", "sshd", "ssh"),
-            ("carol", "sshd2", "built-in"),
-            ("carol", "SSHD", "built-in"),
-            ("", "", "built-in"),
-        ] {
-            let decided = decide(&rules, &Login { user, service });
-            assert_eq!(decided.name, expected, "{user:?} {service:?}");
-        }
-        let everyone = [rule("all", &[], &[]), rule("bob", &[], &["bob"])];
-        assert_eq!(decide(&everyone, &Login { user: "bob", service: "" }).name, "all");
-    }
+/// Why a rule does not decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The key.
+    pub key: Key,
+    /// What the rule asks for.
+    pub wanted: Vec<String>,
+    /// What the login has.
+    pub found: String,
+    /// Whether it is what the login has; otherwise that is unknown.
+    pub certain: bool,
+}
 
-    #[test]
-    fn without_rules_a_code_is_required_and_the_unenrolled_are_denied() {
-        let last = decide(&[], &Login { user: "root", service: "login" });
-        assert_eq!(*last, Rule::last());
-        assert_eq!((last.factor, last.unenrolled), (FactorRule::Require, Unenrolled::Deny));
-        assert!(last.enrol.is_empty() && last.methods.is_empty() && !last.concatenate);
-        assert!(!last.choice);
-    }
+/// Every key for which the login does not match the rule, or may not. Where there is none that is
+/// certain, the rule is one that what follows is at least as strict as.
+#[must_use]
+pub fn mismatches(rule: &Rule, login: &Login<'_>) -> Vec<Mismatch> {
+    let keys = Key::ALL.into_iter().map(|key| (key, rule.criteria.fit(key, login)));
+    keys.filter(|(_, fit)| *fit != Fit::Yes)
+        .map(|(key, fit)| Mismatch {
+            key,
+            wanted: rule.criteria.values(key),
+            found: login.shown(key),
+            certain: fit == Fit::No,
+        })
+        .collect()
 }

@@ -10,6 +10,7 @@ mod document;
 mod error;
 pub mod limits;
 pub mod names;
+mod policy;
 #[cfg(feature = "proxy")]
 mod proxy;
 mod step;
@@ -20,6 +21,7 @@ pub use document::{
     StatusDocument, TestDocument, TokenDocument, TokenFilter, UserDocument, UserFilter,
 };
 pub use error::ErrorKind;
+pub use policy::{ExplainDocument, ExplainQuery, MismatchDocument, PolicyDocument};
 #[cfg(feature = "proxy")]
 pub use proxy::{AuthenticationProxy, ManagerProxy};
 pub use step::{Details, Step, StepKind};

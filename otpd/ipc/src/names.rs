@@ -23,7 +23,7 @@ pub const SELF_SERVICE: &str = "otpctl";
 
 /// polkit actions, described in `packaging/polkit/org.pamotp.otpd1.policy`.
 pub mod action {
-    /// Read tokens, users, the audit record and the status.
+    /// Read tokens, users, policies, the audit record and the status.
     pub const READ: &str = "org.pamotp.otpd1.read";
     /// Change any user's tokens, contacts, locks and recovery codes.
     pub const MANAGE: &str = "org.pamotp.otpd1.manage";

@@ -4,8 +4,8 @@ use zbus::{Result, proxy};
 
 use crate::{
     AuditFilter, AuditRecord, ChangeOptions, ContactOptions, Context, EnrolOptions,
-    ProviderDocument, StatusDocument, Step, TestDocument, TokenDocument, TokenFilter, UserDocument,
-    UserFilter,
+    ExplainDocument, ExplainQuery, PolicyDocument, ProviderDocument, StatusDocument, Step,
+    TestDocument, TokenDocument, TokenFilter, UserDocument, UserFilter,
 };
 
 /// A login; see `packaging/dbus/org.pamotp.Otpd1.Authentication.xml`.
@@ -78,6 +78,12 @@ pub trait Manager {
     /// How the daemon is.
     #[zbus(allow_interactive_auth)]
     fn status(&self) -> Result<StatusDocument>;
+    /// The policies in order, the built-in one last.
+    #[zbus(allow_interactive_auth)]
+    fn list_policies(&self) -> Result<Vec<PolicyDocument>>;
+    /// Which policy decides about a login, and why.
+    #[zbus(allow_interactive_auth)]
+    fn explain(&self, user: &str, query: &ExplainQuery) -> Result<ExplainDocument>;
     /// Every provider, and how it does.
     #[zbus(allow_interactive_auth)]
     fn list_providers(&self) -> Result<Vec<ProviderDocument>>;

@@ -59,13 +59,18 @@ fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     let mut paths = Vec::new();
     for entry in folder.read_dir().map_err(|error| unreadable(folder, &error))? {
         let path = entry.map_err(|error| unreadable(folder, &error))?.path();
-        let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
-        if path.extension() == Some(OsStr::new("toml")) && !hidden {
+        if is_drop_in(&path) {
             paths.push(path);
         }
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Whether what is called so in the folder of drop-ins is read.
+pub(super) fn is_drop_in(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
+    path.extension() == Some(OsStr::new("toml")) && !hidden
 }
 
 /// Whether the folder exists; an error where it cannot be trusted.

@@ -4,6 +4,7 @@
 //! key, value and what is allowed. A tested list of all keys is `packaging/otpd.toml.example`.
 
 mod budget;
+mod criteria;
 mod duration;
 mod error;
 mod file;
@@ -17,6 +18,7 @@ mod settings;
 mod show;
 mod template;
 mod tree;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,7 @@ pub use error::ConfigError;
 pub use method::{Delivery, Method};
 pub use prompt::{Prompt, Prompts};
 pub use template::{Template, Templates};
+pub use watch::{Stamp, Watch};
 
 use provider::Surroundings;
 use section::Section;
@@ -138,6 +141,8 @@ pub struct Loaded {
     pub warnings: Vec<String>,
     /// What is good to know: of each method that the files set what one guess is worth.
     pub notices: Vec<String>,
+    /// How the files looked before they were read.
+    pub stamp: Stamp,
 }
 
 impl Config {
@@ -150,6 +155,7 @@ impl Config {
     /// The first fault that is found. Nothing is read in part: on an error there is no
     /// configuration, and a daemon that has one keeps it.
     pub fn load(main: &Path, credentials: Option<&Path>) -> Result<Loaded, ConfigError> {
+        let stamp = Stamp::of(main);
         let sources = file::read_all(main, main == Path::new(DEFAULT_FILE))?;
         let mut tree = Table::new();
         for source in &sources {
@@ -161,7 +167,7 @@ impl Config {
         let files = sources.iter().map(|source| source.path.clone()).collect();
         let methods = config.methods.iter().filter(|method| set.contains(&method.name));
         let notices = methods.map(Method::odds).collect();
-        Ok(Loaded { config, files, warnings, notices })
+        Ok(Loaded { config, files, warnings, notices, stamp })
     }
 
     /// The method of that name.

@@ -4,16 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use otp_core::{
     contact::Channel,
-    policy::{FactorRule, Rule, Unenrolled},
+    policy::{self, FactorRule, Rule, Unenrolled},
     token::Factor,
 };
+use otp_ipc::names::SELF_SERVICE;
 
 use super::{
+    criteria,
+    duration::{DAY, MINUTE},
     error::{ConfigError, Place},
     method::Method,
     provider::Provided,
     section::{Section, quoted, text},
-    settings::{LOGIN_NAME, PLAIN_NAME, TITLE, login_name, plain_name, title},
+    settings::{TITLE, title},
 };
 
 /// The rules in order, without the built-in last one.
@@ -34,15 +37,7 @@ pub(super) fn read(
         check_enrolment(&rule, &place, rules.iter().zip(&places), methods)?;
         let mut warn =
             |what: &str| warnings.push(format!("{place}: policy \"{}\" {what}", rule.name));
-        if let Some(earlier) = rules.iter().find(|earlier| covers(earlier, &rule)) {
-            warn(&format!(
-                "is never reached: \"{}\" before it matches all of its logins",
-                earlier.name
-            ));
-        }
-        if rule.factor == FactorRule::Skip && rule.services.is_empty() && rule.users.is_empty() {
-            warn("asks nobody for a code on any service");
-        }
+        doubts(&rule, &rules).iter().for_each(|what| warn(what));
         for (name, channel) in undelivered(&rule, methods, provided) {
             let channel = channel.name();
             warn(&format!(
@@ -56,13 +51,7 @@ pub(super) fn read(
 }
 
 fn rule(mut section: Section, name: String, methods: &[Method]) -> Result<Rule, ConfigError> {
-    // An empty list would match every login, which nobody means who writes one.
-    let mut matches = section.table("match")?;
-    let services =
-        matches.list("service", 1, format!("PAM services, each {PLAIN_NAME}"), plain_name)?;
-    let users = matches.list("user", 1, format!("users, each {LOGIN_NAME}"), login_name)?;
-    matches.end()?;
-
+    let criteria = criteria::read(section.table("match")?)?;
     let factors =
         [("require", FactorRule::Require), ("skip", FactorRule::Skip), ("deny", FactorRule::Deny)];
     let last = Rule::last();
@@ -80,18 +69,48 @@ fn rule(mut section: Section, name: String, methods: &[Method]) -> Result<Rule, 
     })?;
     let concatenate = section.flag("concatenate", last.concatenate)?;
     let choice = section.flag("choice", last.choice)?;
+    let remember_ms = section.optional_duration("remember", MINUTE..=30 * DAY)?;
     section.end()?;
     Ok(Rule {
         name,
-        services: services.unwrap_or_default(),
-        users: users.unwrap_or_default(),
+        criteria,
         factor,
         unenrolled,
         enrol: enrol.unwrap_or_default(),
         methods: accepts.unwrap_or_default(),
         concatenate,
         choice,
+        remember_ms,
     })
+}
+
+/// What is allowed and yet hardly meant.
+fn doubts(rule: &Rule, earlier: &[Rule]) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if let Some(rules) = policy::covered(earlier, rule) {
+        let names = quoted(rules.iter().map(|rule| rule.name.as_str()));
+        let (together, verb) =
+            if rules.len() > 1 { (" together", "match") } else { ("", "matches") };
+        doubts.push(format!(
+            "is never reached: {names} before it{together} {verb} all of its logins"
+        ));
+    }
+    if let Some(why) = policy::contradiction(&rule.criteria, SELF_SERVICE) {
+        doubts.push(format!("never matches: {why}"));
+    }
+    if !rule.criteria.clients.is_empty() && policy::any_client(&rule.criteria.clients) {
+        doubts.push(
+            "names clients \"known\" and \"unknown\", which are all: leave it out".to_owned(),
+        );
+    }
+    if rule.factor == FactorRule::Skip && rule.criteria.is_empty() {
+        doubts.push("asks nobody for a code on any service".to_owned());
+    }
+    if rule.remember_ms.is_some() && rule.factor != FactorRule::Require {
+        let factor = rule.factor.name();
+        doubts.push(format!("remembers nobody: factor = \"{factor}\" asks for no code"));
+    }
+    doubts
 }
 
 fn one_of(given: Option<&str>, names: &[&str]) -> Option<String> {
@@ -144,7 +163,7 @@ fn check_enrolment<'a>(
     for (other, at) in earlier {
         let theirs = channels(other);
         let differ = own.is_disjoint(&theirs) && !theirs.is_empty();
-        if other.unenrolled == Unenrolled::Enrol && differ && meet(other, rule) {
+        if other.unenrolled == Unenrolled::Enrol && differ && policy::meet(other, rule) {
             let other = &other.name;
             return Err(place.error(format!(
                 "policy \"{name}\" and policy \"{other}\" at {at} match the same logins and enrol \
@@ -154,21 +173,4 @@ fn check_enrolment<'a>(
         }
     }
     Ok(())
-}
-
-/// Whether some login matches both.
-fn meet(one: &Rule, other: &Rule) -> bool {
-    let any = |one: &[String], other: &[String]| {
-        one.is_empty() || other.is_empty() || one.iter().any(|value| other.contains(value))
-    };
-    any(&one.services, &other.services) && any(&one.users, &other.users)
-}
-
-/// Whether every login that `later` matches is one that `earlier` has taken already.
-fn covers(earlier: &Rule, later: &Rule) -> bool {
-    let all = |earlier: &[String], later: &[String]| {
-        earlier.is_empty()
-            || (!later.is_empty() && later.iter().all(|value| earlier.contains(value)))
-    };
-    all(&earlier.services, &later.services) && all(&earlier.users, &later.users)
 }

@@ -175,6 +175,33 @@ impl Section {
         }
     }
 
+    /// A list of at least one text, or one text alone where `alone` says so; each tells itself what
+    /// is wrong with it.
+    pub(super) fn texts<T, E: Display>(
+        &mut self,
+        key: &'static str,
+        alone: bool,
+        parse: impl Fn(&str) -> std::result::Result<T, E>,
+    ) -> Result<Option<Vec<T>>> {
+        let Some(node) = self.take(key) else { return Ok(None) };
+        let item = |item: &Node| {
+            let wrong = |why: &dyn Display| {
+                let (path, value) = (&self.path, item.excerpt());
+                item.place.error(format!("{path}{key} = {value}: {why}"))
+            };
+            let given = text(&item.value).ok_or_else(|| wrong(&"a text is allowed here"))?;
+            parse(given).map_err(|why| wrong(&why))
+        };
+        let texts = match &node.value {
+            Value::List(items) if !items.is_empty() => items.iter().map(item).collect(),
+            Value::Text(_) if alone => item(&node).map(|one| vec![one]),
+            _ if alone => Err(self.refusal(key, &node, &"a text and a list of at least one")),
+            _ => Err(self.refusal(key, &node, &"a list of at least one text")),
+        }?;
+        self.show(key, node.toml());
+        Ok(Some(texts))
+    }
+
     /// A whole number with its default.
     pub(super) fn whole<T>(
         &mut self,
@@ -215,15 +242,24 @@ impl Section {
         range: RangeInclusive<u64>,
         default: u64,
     ) -> Result<u64> {
+        let given = self.optional_duration(key, range)?;
+        let spelled = || format!("\"{}\"", duration::spell(default));
+        Ok(given.unwrap_or_else(|| self.by_default(key, default, spelled())))
+    }
+
+    /// A length of time in milliseconds that need not be said.
+    pub(super) fn optional_duration(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>> {
         let (least, most) = (duration::spell(*range.start()), duration::spell(*range.end()));
         let range_text =
             format!("\"{least}\" to \"{most}\", a whole number with its unit ms, s, m, h or d");
         let allowed = self.bounds(key, range_text);
         let time =
             |value: &Value| duration::parse(text(value)?).filter(|time| range.contains(time));
-        let given = self.value(key, allowed, time)?.map(|(time, _)| time);
-        let spelled = || format!("\"{}\"", duration::spell(default));
-        Ok(given.unwrap_or_else(|| self.by_default(key, default, spelled())))
+        Ok(self.value(key, allowed, time)?.map(|(time, _)| time))
     }
 
     /// One of a few words.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use otp_core::{
-    policy::{FactorRule, Rule, Unenrolled},
+    policy::{Key, Rule},
     token::{Algorithm, Factor},
 };
 
@@ -95,32 +95,27 @@ fn write_use(f: &mut Formatter<'_>, method: &Method) -> fmt::Result {
 
 fn write_rule(f: &mut Formatter<'_>, rule: &Rule) -> fmt::Result {
     writeln!(f, "\n[[policy]]\nname = {}", Text(&rule.name))?;
-    let criteria = [("service", &rule.services), ("user", &rule.users)];
-    let criteria: Vec<_> = criteria
-        .iter()
+    let criteria: Vec<_> = Key::ALL
+        .into_iter()
+        .map(|key| (key.name(), rule.criteria.values(key)))
         .filter(|(_, values)| !values.is_empty())
-        .map(|(key, values)| format!("{key} = {}", List(values)))
+        .map(|(key, values)| format!("{key} = {}", List(&values)))
         .collect();
     if !criteria.is_empty() {
         writeln!(f, "match = {{ {} }}", criteria.join(", "))?;
     }
-    let factor = match rule.factor {
-        FactorRule::Require => "require",
-        FactorRule::Skip => "skip",
-        FactorRule::Deny => "deny",
-    };
-    let unenrolled = match rule.unenrolled {
-        Unenrolled::Deny => "deny",
-        Unenrolled::Ignore => "ignore",
-        Unenrolled::Enrol => "enrol",
-    };
+    let (factor, unenrolled) = (rule.factor.name(), rule.unenrolled.name());
     writeln!(f, "factor = \"{factor}\"\nunenrolled = \"{unenrolled}\"")?;
     writeln!(f, "enrol = {}", List(&rule.enrol))?;
     if !rule.methods.is_empty() {
         writeln!(f, "methods = {}", List(&rule.methods))?;
     }
     writeln!(f, "concatenate = {}", rule.concatenate)?;
-    writeln!(f, "choice = {}", rule.choice)
+    writeln!(f, "choice = {}", rule.choice)?;
+    match rule.remember_ms {
+        Some(ms) => writeln!(f, "remember = \"{ms}ms\""),
+        None => Ok(()),
+    }
 }
 
 /// A TOML basic string.
@@ -269,13 +264,14 @@ mod tests {
             enabled = false
             [[policy]]
             name = "one"
-            match = { service = ["sshd", "sudo"], user = ["alice"] }
+            match = { service = ["sshd", "sudo"], user = ["alice"], group = ["domain users"], source = ["10.0.0.0/8", "::ffff:192.0.2.7", "local"], terminal = ["pts/*", "tty1"], client = ["known", "key 1"], time = ["Mon..Fri  08:00-18:00", "22:00-06:00"] }
             factor = "skip"
             unenrolled = "ignore"
             enrol = ["totp"]
             methods = ["card", "recovery"]
             concatenate = true
             choice = true
+            remember = "8h"
             [[policy]]
             name = "two"
             factor = "deny"

@@ -1,4 +1,4 @@
-//! The port to the directories: where user ids, and later contacts and groups, come from.
+//! The port to the directories: where user ids, contacts and groups come from.
 
 pub mod passwd;
 
@@ -21,6 +21,13 @@ pub struct Entry {
 pub trait Directory: Send + Sync {
     /// The user with this name; `None` where the directory says that there is none.
     fn by_name<'a>(&'a self, name: &'a str) -> Pending<'a, Result<Option<Entry>, DirectoryError>>;
+
+    /// The groups of the user with this name, the primary one among them; `None` where the
+    /// directory says that there is no such user.
+    fn groups<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> Pending<'a, Result<Option<Vec<String>>, DirectoryError>>;
 }
 
 /// Why a directory gave no answer.

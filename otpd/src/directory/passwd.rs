@@ -1,5 +1,11 @@
 //! The system's own user database, through the name service switch.
 
+use std::ffi::CString;
+
+use nix::{
+    errno::Errno,
+    unistd::{Group, User, getgrouplist},
+};
 use otp_core::{
     account::escaped,
     contact::{Contacts, MailAddress, PhoneNumber},
@@ -100,10 +106,9 @@ impl Directory for Passwd {
     fn by_name<'a>(&'a self, name: &'a str) -> Pending<'a, Result<Option<Entry>, DirectoryError>> {
         let name = name.to_owned();
         Box::pin(async move {
-            let looked_up =
-                tokio::task::spawn_blocking(move || nix::unistd::User::from_name(&name))
-                    .await
-                    .map_err(|error| DirectoryError(error.to_string()))?;
+            let looked_up = tokio::task::spawn_blocking(move || User::from_name(&name))
+                .await
+                .map_err(|error| DirectoryError(error.to_string()))?;
             let user = looked_up.map_err(|error| DirectoryError(error.desc().to_owned()))?;
             Ok(user.map(|user| Entry {
                 contacts: self.gecos.contacts(&user.name, &user.gecos.to_string_lossy()),
@@ -112,6 +117,32 @@ impl Directory for Passwd {
             }))
         })
     }
+
+    fn groups<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> Pending<'a, Result<Option<Vec<String>>, DirectoryError>> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            let looked_up = tokio::task::spawn_blocking(move || groups(&name))
+                .await
+                .map_err(|error| DirectoryError(error.to_string()))?;
+            looked_up.map_err(|error| DirectoryError(error.desc().to_owned()))
+        })
+    }
+}
+
+/// The names of the user's groups; a group without a name is its number. getgrouplist(3) does not
+/// tell when one of several sources behind the name service switch fails: their groups are missing
+/// then.
+fn groups(name: &str) -> nix::Result<Option<Vec<String>>> {
+    let Some(user) = User::from_name(name)? else { return Ok(None) };
+    let own = CString::new(user.name).map_err(|_| Errno::EINVAL)?;
+    let named = |gid| {
+        let group = Group::from_gid(gid)?;
+        Ok(group.map_or_else(|| gid.to_string(), |group| group.name))
+    };
+    getgrouplist(&own, user.gid)?.into_iter().map(named).collect::<nix::Result<_>>().map(Some)
 }
 
 #[cfg(test)]
@@ -169,5 +200,8 @@ mod tests {
         let root = directory.by_name("root").await.unwrap().unwrap();
         assert_eq!((root.name.as_str(), root.uid, root.contacts.mail), ("root", 0, None));
         assert_eq!(directory.by_name("no.such.user").await.unwrap(), None);
+        let groups = directory.groups("root").await.unwrap().unwrap();
+        assert!(groups.iter().any(|group| group == "root"), "{groups:?}");
+        assert_eq!(directory.groups("no.such.user").await.unwrap(), None);
     }
 }

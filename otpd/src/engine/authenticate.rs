@@ -6,7 +6,7 @@ use otp_core::{
     account::UserName,
     code::Reply,
     consume::{Scope, consume},
-    policy::{FactorRule, Rule, Unenrolled},
+    policy::{Cause, FactorRule, Rule, Unenrolled},
 };
 use otp_ipc::{Context, Step, StepKind, limits};
 use zeroize::Zeroizing;
@@ -22,7 +22,7 @@ use crate::{
 
 /// What a policy makes of a login before any code is asked for.
 #[derive(Debug, PartialEq, Eq)]
-enum Course {
+pub(super) enum Course {
     /// Nothing is asked, because the policy says so.
     Skip,
     /// Nothing is asked, because the user is not enrolled and both policy and stack allow that.
@@ -35,7 +35,7 @@ enum Course {
     Enrol,
 }
 
-fn course(rule: &Rule, enrolled: bool, nullok: bool) -> Course {
+pub(super) fn course(rule: &Rule, enrolled: bool, nullok: bool) -> Course {
     match (rule.factor, enrolled, rule.unenrolled) {
         (FactorRule::Skip, ..) => Course::Skip,
         (FactorRule::Deny, ..) => Course::AskInVain,
@@ -62,7 +62,8 @@ impl Engine {
     ) -> Result<(String, Step), Error> {
         check_bounds(user, &context)?;
         let for_many = self.may_begin(caller, user).await?;
-        let ruling = Arc::new(Ruling::for_login(self.config(), user, &context));
+        let found = self.circumstances(user, &context).await;
+        let ruling = Arc::new(Ruling::for_login(self.config(), user, &context, &found));
         let name = UserName::parse(user).ok();
         // A policy that asks nothing holds without the store: the administrator's way back in.
         let enrolment = match &name {
@@ -76,7 +77,7 @@ impl Engine {
         let course = course(&ruling.rule, enrolled, nullok);
         let passes = matches!(course, Course::Skip | Course::Ignore);
         if passes && !self.is_alias(user).await? {
-            self.record_passed(caller, user, &context, &ruling.rule.name).await;
+            self.record_passed(caller, user, &context, ruling.cited()).await;
             return Ok((String::new(), Step::bare(StepKind::NotRequired)));
         }
         let split = ruling.split(&context, enrolment.as_ref(), self.now_ms());
@@ -106,8 +107,18 @@ impl Engine {
         let id = super::random_id()?;
         let until_ms = now_ms.saturating_add(self.config().config.limits.prompt_lifetime_ms);
         let (caller, user) = (caller.clone(), user.to_owned());
-        let session =
-            Session { caller, user, uid, context, hopeless, until_ms, split, notice, words: 0 };
+        let session = Session {
+            caller,
+            user,
+            uid,
+            context,
+            found,
+            hopeless,
+            until_ms,
+            split,
+            notice,
+            words: 0,
+        };
         let begun = self.sessions().begin(id.clone(), session, for_many, now_ms);
         begun.map_err(|_| full())?;
         Ok((id, step))
@@ -185,7 +196,8 @@ impl Engine {
     /// Charges, compares and consumes in one transaction; the answer is told after its commit.
     async fn decide(&self, waiting: Session, id: &str, reply: Reply) -> Result<bool, Error> {
         let now_ms = self.now_ms();
-        let ruling = Ruling::for_login(self.config(), &waiting.user, &waiting.context);
+        let Session { user, context, found, .. } = &waiting;
+        let ruling = Ruling::for_login(self.config(), user, context, found);
         let origin = origin(&waiting.caller, &waiting.context, id);
         let recovery_key = Arc::clone(&self.recovery_key);
         let user = waiting.user.clone();
@@ -204,8 +216,12 @@ impl Engine {
             event.failures = work.account.as_ref().map(|account| account.throttle.failures);
             if hopeless {
                 "denied".clone_into(&mut event.result);
-                let policy = || format!("policy \"{}\"", ruling.rule.name);
-                event.detail = Some(stranger.unwrap_or_else(policy));
+            }
+            if let Some(stranger) = stranger {
+                event.detail = Some(stranger);
+            } else if hopeless || ruling.cause != Cause::Matches {
+                let more = event.detail.map(|detail| format!("; {detail}")).unwrap_or_default();
+                event.detail = Some(ruling.cited() + &more);
             }
             let event = match verdict {
                 Ok(_) => Some(event),
@@ -253,9 +269,9 @@ impl Engine {
 
     /// A login that needs no code is recorded as well; it is the policy's decision, so a store
     /// that does not answer cannot turn it round (the administrator's way back in).
-    async fn record_passed(&self, caller: &Caller, user: &str, context: &Context, rule: &str) {
+    async fn record_passed(&self, caller: &Caller, user: &str, context: &Context, why: String) {
         let mut event = origin(caller, context, "").event("login", "skipped", user, self.now_ms());
-        event.detail = Some(format!("policy \"{rule}\""));
+        event.detail = Some(why);
         if caller.uid != 0 {
             let key = format!("uid {}", caller.uid);
             match self.journal.bounded(&key, event, self.clock.monotonic_ms()) {

@@ -102,7 +102,7 @@ impl Engine {
     ) -> Result<Option<Step>, Error> {
         let Some(waiting) = self.sessions().word(id, &caller.connection) else { return Ok(None) };
         let (user, context) = (waiting.user.as_str(), &waiting.context);
-        let ruling = Arc::new(Ruling::for_login(self.config(), user, context));
+        let ruling = Arc::new(Ruling::for_login(self.config(), user, context, &waiting.found));
         let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
         let over = self.clock.monotonic_ms() >= waiting.until_ms;
         if over || !may_send(context) || (hopeless && !ruling.chooses()) {

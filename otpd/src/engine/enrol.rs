@@ -46,7 +46,9 @@ impl Engine {
         let method = enrollable(&loaded.config, wanted)?;
         if authority != Authority::Administrator {
             check_own(method)?;
-            owner_may_enrol(&Ruling::for_self_service(self.config(), user), wanted, &options)?;
+            let found = self.own_circumstances(user).await;
+            let ruling = Ruling::for_self_service(self.config(), user, &found);
+            owner_may_enrol(&ruling, wanted, &options)?;
         }
         let now_ms = self.now_ms();
         if options.expires.is_some_and(|end| end <= now_ms) {
@@ -111,7 +113,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let reply = Reply::parse(&code);
         let now_ms = self.now_ms();
-        let ruling = Ruling::for_self_service(self.config(), user).unrestricted();
+        let ruling = Ruling::unrestricted(self.config());
         let recovery_key = std::sync::Arc::clone(&self.recovery_key);
         let id = token.to_owned();
         let change = Change::proven("confirm", caller);

@@ -140,7 +140,7 @@ impl Engine {
             return Err(Error::InvalidArgument("a code is 4 to 8 digits".into()));
         };
         let (id, now_ms) = (token.to_owned(), self.now_ms());
-        let ruling = Ruling::for_self_service(self.config(), user).unrestricted();
+        let ruling = Ruling::unrestricted(self.config());
         let recovery_key = Arc::clone(&self.recovery_key);
         let change = Change::proven("resync", caller);
         self.change(user, change, move |work, event| {
@@ -228,7 +228,12 @@ impl Engine {
     {
         let name = Self::parse_user(user)?;
         let now_ms = self.now_ms();
-        let ruling = Ruling::for_self_service(self.config(), user);
+        let ruling = if change.must_prove {
+            let found = self.own_circumstances(user).await;
+            Ruling::for_self_service(self.config(), user, &found)
+        } else {
+            Ruling::unrestricted(self.config())
+        };
         let recovery_key = Arc::clone(&self.recovery_key);
         let origin = Origin { caller: change.caller, ..Origin::default() };
         let (journal, monotonic_ms) = (Arc::clone(&self.journal), self.clock.monotonic_ms());

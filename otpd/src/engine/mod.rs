@@ -4,10 +4,12 @@
 mod attempt;
 mod authenticate;
 mod challenge;
+mod circumstances;
 mod contact;
 mod dialogue;
 mod enrol;
 mod error;
+mod explain;
 mod identity;
 mod manage;
 mod outbox;
@@ -26,7 +28,13 @@ use std::{
     time::Duration,
 };
 
-use otp_core::{account::UserName, code::Digits, consume::Rules, policy, window::Windows};
+use otp_core::{
+    account::UserName,
+    code::Digits,
+    consume::Rules,
+    policy::{Cause, Rule},
+    window::Windows,
+};
 use otp_delivery::{Dispatcher, Hidden};
 use otp_ipc::{Context, names::SELF_SERVICE};
 use zeroize::Zeroizing;
@@ -36,11 +44,12 @@ pub use error::Error;
 use crate::{
     audit::{Journal, Origin},
     clock::Clock,
-    config::{Config, Loaded},
+    config::{Config, Loaded, Stamp, Watch},
     directory::Directory,
     store::{self, StoreError, TokenStore, Work},
     text::Locale,
 };
+use circumstances::Circumstances;
 use outbox::Outbox;
 use sessions::Sessions;
 
@@ -81,6 +90,7 @@ pub struct Engine {
     dispatcher: Arc<Dispatcher>,
     outbox: Outbox,
     config: RwLock<Arc<Loaded>>,
+    watch: Mutex<Watch>,
     config_path: PathBuf,
     recovery_key: Arc<Zeroizing<[u8; 32]>>,
     sessions: Mutex<Sessions>,
@@ -129,6 +139,7 @@ impl Engine {
             clock: ports.clock,
             dispatcher: ports.dispatcher,
             outbox: Outbox::default(),
+            watch: Mutex::new(Watch::new(loaded.stamp.clone())),
             config: RwLock::new(Arc::new(loaded)),
             config_path,
             recovery_key: Arc::new(ports.recovery_key),
@@ -169,12 +180,23 @@ impl Engine {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether the configuration's files have changed since they were last read and look as they
+    /// did when last asked.
+    pub fn configuration_changed(&self) -> bool {
+        self.watch().settled(Stamp::of(&self.config_path))
+    }
+
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Reads the configuration again; a bad one leaves the last good one in force.
     ///
     /// # Errors
     /// [`Error::InvalidConfiguration`] with file, line and what is allowed.
     pub fn reload(&self) -> Result<(), Error> {
         let before = self.config();
+        self.watch().reads(Stamp::of(&self.config_path));
         let read = Config::load(&self.config_path, self.facts.credentials.as_deref())
             .map_err(|error| error.to_string());
         // A file that is missing for a moment is no wish for the defaults.
@@ -270,34 +292,56 @@ impl Drop for Deciding<'_> {
 /// The rules of one decision, taken from the configuration and the policy that matched.
 struct Ruling {
     loaded: Arc<Loaded>,
-    rule: policy::Rule,
+    rule: Rule,
+    /// Why it is this rule.
+    cause: Cause,
     method: Option<String>,
     service: String,
     locale: Locale,
 }
 
 impl Ruling {
-    /// For a login of `user` with `context`.
-    fn for_login(loaded: Arc<Loaded>, user: &str, context: &Context) -> Self {
-        let service = context.service.as_deref().unwrap_or_default();
-        let rule = policy::decide(&loaded.config.rules, &policy::Login { user, service }).clone();
-        let usual = loaded.config.prompts.language(service);
+    /// For a login of `user` with `context`, under what was found out when it began.
+    fn for_login(
+        loaded: Arc<Loaded>,
+        user: &str,
+        context: &Context,
+        found: &Circumstances,
+    ) -> Self {
+        let decision = found.decide(&loaded.config.rules, user);
+        let (rule, cause) = (decision.effect(), decision.cause);
+        let service = found.service.clone();
+        let usual = loaded.config.prompts.language(&service);
         let locale = Locale::of(context.language.as_deref(), usual);
-        Self { loaded, rule, method: context.method.clone(), service: service.to_owned(), locale }
+        Self { loaded, rule, cause, method: context.method.clone(), service, locale }
     }
 
     /// For a change that `user` makes with `otpctl`.
-    fn for_self_service(loaded: Arc<Loaded>, user: &str) -> Self {
-        let login = policy::Login { user, service: SELF_SERVICE };
-        let rule = policy::decide(&loaded.config.rules, &login).clone();
-        let locale = Locale::of(None, loaded.config.prompts.language(SELF_SERVICE));
-        Self { loaded, rule, method: None, service: SELF_SERVICE.to_owned(), locale }
+    fn for_self_service(loaded: Arc<Loaded>, user: &str, found: &Circumstances) -> Self {
+        Self::for_login(loaded, user, &Context::default(), found)
     }
 
-    /// The same for a token that is confirmed or found again: the policy of logins does not matter.
-    fn unrestricted(mut self) -> Self {
-        self.rule.methods.clear();
-        self
+    /// What an audit record says of the policy.
+    fn cited(&self) -> String {
+        let name = &self.rule.name;
+        match self.cause {
+            Cause::Matches => format!("policy \"{name}\""),
+            Cause::GroupsUnknown => {
+                format!("policy \"{name}\": groups cannot be looked up, so a code is required")
+            }
+            Cause::Stricter => {
+                format!(
+                    "policy \"{name}\": whether it matches is unknown, and it is the stricter one"
+                )
+            }
+        }
+    }
+
+    /// For a token that is confirmed or found again: the policy of logins does not matter.
+    fn unrestricted(loaded: Arc<Loaded>) -> Self {
+        let (rule, cause, service) = (Rule::last(), Cause::Matches, SELF_SERVICE.to_owned());
+        let locale = Locale::of(None, loaded.config.prompts.language(&service));
+        Self { loaded, rule, cause, method: None, service, locale }
     }
 
     fn accepts(&self, method: &str) -> bool {

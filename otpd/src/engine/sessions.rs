@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use otp_ipc::Context;
 
-use super::{Caller, Connection, challenge::Notice};
+use super::{Caller, Connection, challenge::Notice, circumstances::Circumstances};
 use crate::config::Limits;
 
 /// Words that a login may type in place of a code: enough for every way twice.
@@ -27,6 +27,9 @@ pub(super) struct Session {
     pub(super) context: Context,
     /// Whatever is answered, the answer is no: the policy denies, the name can be nobody's, or it
     /// is no longer that of the person whose tokens there are.
+    /// What its policy is chosen by.
+    pub(super) found: Circumstances,
+    /// Whatever is answered, the answer is no: the policy denies, or the name can be nobody's.
     pub(super) hopeless: bool,
     /// Monotonic milliseconds after which the answer is too late.
     pub(super) until_ms: u64,
@@ -200,6 +203,7 @@ mod tests {
             user: "alice".into(),
             context: Context::default(),
             uid: None,
+            found: Circumstances::of(&Context::default()),
             hopeless: false,
             until_ms,
             split: None,

@@ -27,6 +27,7 @@ const ALICE: u32 = 1000;
 
 mod delivery;
 mod methods;
+mod policies;
 mod prompts;
 mod undelivered;
 
@@ -45,6 +46,22 @@ impl Directory for Three {
         };
         Box::pin(async move {
             Ok(uid.map(|uid| Entry { name: own, uid, contacts: Contacts::default() }))
+        })
+    }
+
+    /// alice is one of the staff; whoever is called broken is in a part that does not answer.
+    fn groups<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> Pending<'a, Result<Option<Vec<String>>, DirectoryError>> {
+        Box::pin(async move {
+            match name.to_lowercase().as_str() {
+                "alice" => Ok(Some(vec!["alice".to_owned(), "staff".to_owned()])),
+                "bob" | "root" => Ok(Some(Vec::new())),
+                "broken" => Err(DirectoryError("no route to host".to_owned())),
+                "silent" => std::future::pending().await,
+                _ => Ok(None),
+            }
         })
     }
 }

@@ -48,6 +48,8 @@ const TABLE: &[(&str, Requirement)] = &[
     ("ListUsers", admin(READ)),
     ("Audit", admin(READ)),
     ("Status", admin(READ)),
+    ("ListPolicies", admin(READ)),
+    ("Explain", admin(READ)),
     ("ListProviders", admin(CONFIGURE)),
     ("TestProvider", admin(CONFIGURE)),
     ("Reload", admin(CONFIGURE)),
@@ -153,7 +155,9 @@ mod tests {
 
     #[test]
     fn only_an_administrator_ends_what_an_administrator_began() {
-        for method in ["Enable", "Unlock", "Reset", "Reload", "Audit", "ListUsers"] {
+        for method in
+            ["Enable", "Unlock", "Reset", "Reload", "Audit", "ListUsers", "ListPolicies", "Explain"]
+        {
             assert!(!requirement(method).owner, "{method}");
         }
     }

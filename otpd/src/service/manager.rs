@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use otp_ipc::{
     AuditFilter, AuditRecord, ChangeOptions, ContactOptions, EnrolOptions, ErrorKind,
-    ProviderDocument, StatusDocument, TestDocument, TokenDocument, TokenFilter, UserDocument,
-    UserFilter, limits, names::INTERFACE_VERSION,
+    ExplainDocument, ExplainQuery, PolicyDocument, ProviderDocument, StatusDocument, TestDocument,
+    TokenDocument, TokenFilter, UserDocument, UserFilter, limits, names::INTERFACE_VERSION,
 };
 use zbus::{Connection, interface, message::Header};
 use zeroize::Zeroizing;
@@ -304,6 +304,36 @@ impl Manager {
     ) -> Result<StatusDocument> {
         let _admitted = self.admit(&Call::new(connection, &header, "Status")).await?;
         Ok(self.engine.status().await?)
+    }
+
+    /// The policies in order.
+    #[zbus(out_args("policies"))]
+    async fn list_policies(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<PolicyDocument>> {
+        let _admitted = self.admit(&Call::new(connection, &header, "ListPolicies")).await?;
+        Ok(self.engine.policies())
+    }
+
+    /// Which policy decides about a login, and why.
+    #[zbus(out_args("explanation"))]
+    async fn explain(
+        &self,
+        user: String,
+        query: ExplainQuery,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<ExplainDocument> {
+        let _admitted = self.admit(&Call::new(connection, &header, "Explain")).await?;
+        let ExplainQuery { service, source, tty, client, time: _ } = &query;
+        for (name, text) in
+            [("service", service), ("source", source), ("tty", tty), ("client", client)]
+        {
+            check_optional(name, text.as_ref())?;
+        }
+        Ok(self.engine.explain(&user, query).await?)
     }
 
     /// Every provider, and how it does.

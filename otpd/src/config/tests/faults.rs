@@ -82,12 +82,12 @@ fn messages() {
             "4:8: policy.name = \"a\" is taken: the first one is at DIR/otpd.toml:2:8",
         ),
         (
-            "[[policy]]\nname = \"a\"\nmatch = { group = [\"wheel\"] }",
-            "3:11: policy.match.group is not a known key: allowed here are service, user",
+            "[[policy]]\nname = \"a\"\nmatch = { realm = [\"example\"] }",
+            "3:11: policy.match.realm is not a known key: allowed here are service, user, group, source, terminal, client, time",
         ),
         (
-            "[[policy]]\nname = \"a\"\nremember = \"8h\"",
-            "3:1: policy.remember is not a known key: allowed here are name, match, factor, unenrolled, enrol, methods, concatenate, choice",
+            "[[policy]]\nname = \"a\"\nrealm = \"example\"",
+            "3:1: policy.realm is not a known key: allowed here are name, match, factor, unenrolled, enrol, methods, concatenate, choice, remember",
         ),
         (
             "[store]\npath = \"/var/lib/otpd/x/otpd.db\"\n[keys]\nfile = \"/var/lib/otpd/x/kek\"",
@@ -192,11 +192,12 @@ fn policies_keep_their_order_and_their_words() {
     )
     .unwrap();
     let [admins, all] = config.rules.as_slice() else { panic!("{:?}", config.rules) };
-    assert_eq!((admins.services[0].as_str(), admins.users[0].as_str()), ("sshd", "alice"));
+    let matches = &admins.criteria;
+    assert_eq!((matches.services[0].as_str(), matches.users[0].as_str()), ("sshd", "alice"));
     assert_eq!(admins.factor, FactorRule::Skip);
     let mut plain = Rule { name: "admins".to_owned(), ..Rule::last() };
-    plain.services.clone_from(&admins.services);
-    plain.users.clone_from(&admins.users);
+    plain.criteria.services.clone_from(&admins.criteria.services);
+    plain.criteria.users.clone_from(&admins.criteria.users);
     plain.factor = FactorRule::Skip;
     assert_eq!(*admins, plain, "what is not said is as in the built-in last rule");
     assert!(all.concatenate && all.methods == ["recovery"]);

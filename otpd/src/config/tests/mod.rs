@@ -6,6 +6,7 @@ mod files;
 mod imported;
 mod keys;
 mod methods;
+mod policies;
 mod prompts;
 mod providers;
 mod recipes;

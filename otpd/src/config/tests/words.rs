@@ -200,7 +200,7 @@ fn lists() {
         (
             MATCH,
             "service = [\"sshd\", \"polkit-1\"]",
-            |c| show(&c.rules[0].services),
+            |c| show(&c.rules[0].criteria.services),
             "[\"sshd\", \"polkit-1\"]",
         ),
     ];

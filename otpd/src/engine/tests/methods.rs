@@ -120,6 +120,13 @@ impl Directory for Renamed {
             Ok((name == "alice" && uid != 0).then_some(entry))
         })
     }
+
+    fn groups<'a>(
+        &'a self,
+        _name: &'a str,
+    ) -> Pending<'a, Result<Option<Vec<String>>, DirectoryError>> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 #[tokio::test]

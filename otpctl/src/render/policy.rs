@@ -1,0 +1,396 @@
+//! Policies, and why one of them decides.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use otp_ipc::{ExplainDocument, MismatchDocument, PolicyDocument};
+use serde::Serialize;
+
+use super::{Output, WIDTH, fields::fields, printable};
+use crate::time::{length, rfc3339};
+
+/// A policy as JSON.
+#[derive(Serialize)]
+pub(crate) struct Policy<'a> {
+    name: &'a str,
+    /// Only the keys that restrict.
+    #[serde(rename = "match")]
+    matches: BTreeMap<&'static str, &'a [String]>,
+    factor: &'a str,
+    unenrolled: &'a str,
+    enrol: &'a [String],
+    methods: &'a [String],
+    concatenate: bool,
+    remember_ms: Option<u64>,
+    built_in: bool,
+}
+
+impl<'a> From<&'a PolicyDocument> for Policy<'a> {
+    fn from(policy: &'a PolicyDocument) -> Self {
+        Self {
+            name: &policy.name,
+            matches: matches(policy).into_iter().collect(),
+            factor: &policy.factor,
+            unenrolled: &policy.unenrolled,
+            enrol: &policy.enrol,
+            methods: &policy.methods,
+            concatenate: policy.concatenate,
+            remember_ms: policy.remember_ms,
+            built_in: policy.built_in,
+        }
+    }
+}
+
+/// An explanation as JSON.
+#[derive(Serialize)]
+pub(crate) struct Explanation<'a> {
+    user: &'a str,
+    /// Absent where the directory does not answer.
+    exists: Option<bool>,
+    account: Option<&'a str>,
+    directory: Option<&'a str>,
+    enrolled: Option<bool>,
+    groups: Option<&'a [String]>,
+    service: &'a str,
+    source: &'a str,
+    tty: Option<&'a str>,
+    client: Option<&'a str>,
+    time: String,
+    local_time: Option<&'a str>,
+    policy: &'a str,
+    built_in: bool,
+    cause: &'a str,
+    outcome: &'a str,
+    methods: &'a [String],
+    enrol: &'a [String],
+    concatenate: bool,
+    remember_ms: Option<u64>,
+    passed: Vec<Passed<'a>>,
+}
+
+#[derive(Serialize)]
+struct Passed<'a> {
+    policy: &'a str,
+    key: &'a str,
+    wanted: &'a [String],
+    found: &'a str,
+    certain: bool,
+}
+
+impl<'a> From<&'a ExplainDocument> for Explanation<'a> {
+    fn from(found: &'a ExplainDocument) -> Self {
+        let passed = |one: &'a MismatchDocument| Passed {
+            policy: &one.policy,
+            key: &one.key,
+            wanted: &one.wanted,
+            found: &one.found,
+            certain: one.certain,
+        };
+        Self {
+            user: &found.user,
+            exists: found.directory.is_none().then_some(found.account.is_some()),
+            account: found.account.as_deref(),
+            directory: found.directory.as_deref(),
+            enrolled: found.enrolled,
+            groups: found.groups.as_deref(),
+            service: &found.service,
+            source: &found.source,
+            tty: found.tty.as_deref(),
+            client: found.client.as_deref(),
+            time: rfc3339(found.time),
+            local_time: found.local_time.as_deref(),
+            policy: &found.policy,
+            built_in: found.built_in,
+            cause: &found.cause,
+            outcome: &found.outcome,
+            methods: &found.methods,
+            enrol: &found.enrol,
+            concatenate: found.concatenate,
+            remember_ms: found.remember_ms,
+            passed: found.passed.iter().map(passed).collect(),
+        }
+    }
+}
+
+fn matches(policy: &PolicyDocument) -> Vec<(&'static str, &[String])> {
+    let all = [
+        ("service", policy.service.as_slice()),
+        ("user", &policy.user),
+        ("group", &policy.group),
+        ("source", &policy.source),
+        ("terminal", &policy.terminal),
+        ("client", &policy.client),
+        ("time", &policy.time),
+    ];
+    all.into_iter().filter(|(_, values)| !values.is_empty()).collect()
+}
+
+/// A list of policies.
+pub(crate) fn policies(policies: &[PolicyDocument], out: &Output) -> String {
+    let row = |policy: &PolicyDocument| {
+        let matched: Vec<_> = matches(policy)
+            .into_iter()
+            .map(|(key, values)| format!("{key}={}", values.join(",")))
+            .collect();
+        let some = |list: &[String], none: &str| {
+            if list.is_empty() { none.to_owned() } else { list.join(",") }
+        };
+        [
+            policy.name.clone(),
+            if matched.is_empty() { "all".to_owned() } else { matched.join(" ") },
+            policy.factor.clone(),
+            policy.unenrolled.clone(),
+            some(&policy.methods, "all"),
+            policy.remember_ms.map_or_else(|| "-".to_owned(), length),
+        ]
+    };
+    let rows: Vec<_> = policies.iter().map(row).collect();
+    let headings = ["NAME", "MATCH", "FACTOR", "UNENROLLED", "METHODS", "REMEMBER"];
+    out.table(headings, &["NAME", "MATCH", "METHODS"], &rows)
+}
+
+/// Who and what, the policy that decides, what follows, and why none before it decides.
+pub(crate) fn explanation(found: &ExplainDocument) -> String {
+    let list = |list: &[String], none: &str| {
+        if list.is_empty() { none.to_owned() } else { list.join(", ") }
+    };
+    let groups = found.groups.as_ref();
+    let groups =
+        groups.map_or_else(|| "they cannot be looked up".to_owned(), |groups| list(groups, "none"));
+    let time = found.local_time.as_deref().unwrap_or("the time zone cannot be told");
+    let asked = !matches!(found.outcome.as_str(), "skip" | "deny");
+    let methods = asked.then(|| list(&found.methods, "all"));
+    let enrols = (found.outcome == "enrol").then(|| list(&found.enrol, "none"));
+    let head = fields(&[
+        ("User", Some(user(found))),
+        ("Groups", Some(groups)),
+        ("Service", Some(found.service.clone())),
+        ("Source", Some(found.source.clone())),
+        ("Terminal", found.tty.clone()),
+        ("Client", found.client.clone()),
+        ("Time", Some(format!("{} ({time})", rfc3339(found.time)))),
+        ("Policy", Some(found.policy.clone())),
+        ("Because", Some(because(found).to_owned())),
+        ("Outcome", Some(outcome(found).to_owned())),
+        ("Enrols", enrols),
+        ("Methods", methods),
+        ("One field", (asked && found.concatenate).then(|| "password and code together".into())),
+        ("Remembered", found.remember_ms.filter(|_| asked).map(length)),
+    ]);
+    let mut text: String = head.lines().map(|line| wrapped(line, 14)).collect();
+    if found.passed.is_empty() {
+        return text;
+    }
+    text.push_str("\nNot before it:\n");
+    let mut last = None;
+    for one in &found.passed {
+        if last.replace(&one.policy) != Some(&one.policy) {
+            text += &wrapped(&format!("  {}", printable(&one.policy)), 4);
+        }
+        text += &wrapped(&format!("    {}", printable(&mismatch(one))), 6);
+    }
+    text
+}
+
+fn user(found: &ExplainDocument) -> String {
+    let enrolled = match found.enrolled {
+        Some(true) => "enrolled",
+        Some(false) => "not enrolled",
+        None => "otpd's store does not answer",
+    };
+    let user = &found.user;
+    match (&found.account, &found.directory) {
+        (Some(account), _) if account == user => format!("{user}, {enrolled}"),
+        (Some(account), _) => format!("{user}, {enrolled}: the account is called {account}"),
+        (None, Some(why)) => format!("{user}, {enrolled}; {why}"),
+        (None, None) => format!("{user}, {enrolled}: no such user here"),
+    }
+}
+
+fn because(found: &ExplainDocument) -> &'static str {
+    match (found.cause.as_str(), found.built_in) {
+        ("groups", _) => "it depends on groups that cannot be looked up: a code is required",
+        ("stricter", _) => "whether it matches is unknown, and what follows asks for less",
+        (_, true) => "no policy of the configuration matches",
+        _ => "it is the first that matches",
+    }
+}
+
+fn outcome(found: &ExplainDocument) -> &'static str {
+    match found.outcome.as_str() {
+        "skip" => "nothing is asked for (PAM_IGNORE)",
+        "code" => "a code is asked for",
+        "enrol" => "the user gets a first credential, whose code is asked for",
+        "ignore" => "nothing is asked for where the stack says nullok, else denied",
+        "deny" => "a code is asked for, and none will do",
+        _ => "unknown to this version of otpctl",
+    }
+}
+
+fn mismatch(one: &MismatchDocument) -> String {
+    let (key, found, wanted) = (&one.key, &one.found, one.wanted.join(" or "));
+    if one.certain {
+        format!("{key} is {found}, not {wanted}")
+    } else {
+        format!("{key} is unknown; it wants {wanted}, and what decides is at least as strict")
+    }
+}
+
+/// The line, broken at its spaces where it is too long; what follows is indented.
+fn wrapped(line: &str, indent: usize) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while rest.chars().count() + if text.is_empty() { 0 } else { indent } > WIDTH {
+        let room = WIDTH - if text.is_empty() { 0 } else { indent };
+        let start = rest.len() - rest.trim_start().len();
+        let cut = rest.char_indices().take(room + 1).filter(|(at, c)| *c == ' ' && *at > start);
+        let Some((at, _)) = cut.last() else { break };
+        let (now, later) = rest.split_at(at);
+        push(&mut text, now, indent);
+        rest = later.trim_start();
+    }
+    push(&mut text, rest, indent);
+    text
+}
+
+fn push(text: &mut String, line: &str, indent: usize) {
+    let indent = if text.is_empty() { 0 } else { indent };
+    let _ = writeln!(text, "{:indent$}{line}", "");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mismatch_of(policy: &str, key: &str, wanted: &[&str], found: &str) -> MismatchDocument {
+        MismatchDocument {
+            policy: policy.into(),
+            key: key.into(),
+            wanted: wanted.iter().map(|value| (*value).to_owned()).collect(),
+            found: found.into(),
+            certain: true,
+        }
+    }
+
+    fn alice() -> ExplainDocument {
+        let networks = ["10.0.0.0/8", "192.168.0.0/16", "2001:db8::/32", "local"];
+        ExplainDocument {
+            user: "alice".into(),
+            account: Some("alice".into()),
+            enrolled: Some(true),
+            groups: Some(vec!["alice".into(), "staff".into()]),
+            service: "sshd".into(),
+            source: "203.0.113.7".into(),
+            time: 1_767_225_599_000,
+            local_time: Some("Thu 00:59".into()),
+            passed: vec![
+                mismatch_of("root at the console", "user", &["root"], "alice"),
+                mismatch_of("root at the console", "terminal", &["tty*"], "none"),
+                mismatch_of("office \u{1b}[31m", "source", &networks, "203.0.113.7"),
+            ],
+            policy: "ssh".into(),
+            cause: "matches".into(),
+            outcome: "code".into(),
+            methods: vec!["totp".into(), "recovery".into()],
+            remember_ms: Some(28_800_000),
+            ..ExplainDocument::default()
+        }
+    }
+
+    #[test]
+    fn an_explanation_in_80_columns() {
+        let text = explanation(&alice());
+        let expected = "\
+User:        alice, enrolled
+Groups:      alice, staff
+Service:     sshd
+Source:      203.0.113.7
+Time:        2025-12-31T23:59:59Z (Thu 00:59)
+Policy:      ssh
+Because:     it is the first that matches
+Outcome:     a code is asked for
+Methods:     totp, recovery
+Remembered:  8h
+
+Not before it:
+  root at the console
+    user is alice, not root
+    terminal is none, not tty*
+  office \\u{1b}[31m
+    source is 203.0.113.7, not 10.0.0.0/8 or 192.168.0.0/16 or 2001:db8::/32 or
+      local
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_is_unknown_is_told() {
+        let found = ExplainDocument {
+            account: None,
+            groups: None,
+            enrolled: Some(false),
+            cause: "groups".into(),
+            outcome: "deny".into(),
+            local_time: None,
+            ..alice()
+        };
+        let text = explanation(&found);
+        for line in [
+            "User:     alice, not enrolled: no such user here\n",
+            "Groups:   they cannot be looked up\n",
+            "Because:  it depends on groups that cannot be looked up: a code is required\n",
+            "Outcome:  a code is asked for, and none will do\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
+        assert!(!text.contains("Methods:") && !text.contains("Remembered:"), "{text}");
+        let directory = Some("the user database does not answer: no route".to_owned());
+        let silent = ExplainDocument { directory, ..found };
+        assert!(explanation(&silent).contains("alice, not enrolled; the user database does not"));
+        let named = ExplainDocument { account: Some("Alice".into()), ..alice() };
+        assert!(explanation(&named).contains("alice, enrolled: the account is called Alice\n"));
+        for document in [found_json(&silent), found_json(&named), found_json(&alice())] {
+            assert!(document["outcome"].is_string(), "{document}");
+        }
+        assert_eq!(found_json(&silent)["exists"], serde_json::Value::Null);
+        assert_eq!(found_json(&named)["exists"], true);
+        assert_eq!(found_json(&named)["passed"][1]["wanted"][0], "tty*");
+        assert_eq!(found_json(&named)["time"], "2025-12-31T23:59:59Z");
+    }
+
+    fn found_json(found: &ExplainDocument) -> serde_json::Value {
+        serde_json::to_value(Explanation::from(found)).unwrap()
+    }
+
+    #[test]
+    fn long_lines_are_broken_and_long_words_are_not() {
+        let words = format!("{} {}", "a".repeat(79), "b".repeat(90));
+        let expected = format!("{}\n  {}\n", "a".repeat(79), "b".repeat(90));
+        assert_eq!(wrapped(&words, 2), expected);
+        let many = "word ".repeat(60);
+        let text = wrapped(many.trim_end(), 4);
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert_eq!(text.split_whitespace().count(), 60);
+        assert_eq!(wrapped("short", 4), "short\n");
+    }
+
+    #[test]
+    fn policies_are_listed_with_what_they_match() {
+        let policy = PolicyDocument {
+            name: "office".into(),
+            service: vec!["sshd".into(), "sudo".into()],
+            source: vec!["10.0.0.0/8".into()],
+            factor: "require".into(),
+            unenrolled: "deny".into(),
+            remember_ms: Some(3_600_000),
+            ..PolicyDocument::default()
+        };
+        let zone = jiff::tz::TimeZone::UTC;
+        let out = Output { json: false, quiet: false, terminal: false, zone };
+        let line = "office\tservice=sshd,sudo source=10.0.0.0/8\trequire\tdeny\tall\t1h\n";
+        assert_eq!(policies(std::slice::from_ref(&policy), &out), line);
+        let document = serde_json::to_value(Policy::from(&policy)).unwrap();
+        assert_eq!(document["match"]["service"][1], "sudo");
+        assert_eq!(document["match"].as_object().unwrap().len(), 2);
+    }
+}

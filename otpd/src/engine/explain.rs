@@ -1,0 +1,134 @@
+//! What the policies are, and what would become of a login. Changes nothing and sends nothing.
+
+use otp_core::policy::{Cause, Key, Rule, Source, mismatches};
+use otp_ipc::{Context, ExplainDocument, ExplainQuery, MismatchDocument, PolicyDocument};
+
+use super::{
+    Engine, Error,
+    authenticate::{Course, course},
+    circumstances::Circumstances,
+};
+
+impl Engine {
+    /// The policies in order, the built-in one last.
+    #[must_use]
+    pub fn policies(&self) -> Vec<PolicyDocument> {
+        let loaded = self.config();
+        let configured = loaded.config.rules.iter().map(|rule| document(rule, false));
+        configured.chain([document(&Rule::last(), true)]).collect()
+    }
+
+    /// Which policy would decide about a login of `user`, why, and what would follow. What cannot
+    /// be looked up is told in the document.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for what is no user's name.
+    pub async fn explain(&self, user: &str, query: ExplainQuery) -> Result<ExplainDocument, Error> {
+        let name = Self::parse_user(user)?;
+        let time = query.time.unwrap_or_else(|| self.now_ms());
+        let found = self.asked_for(user, &query, time).await;
+        let loaded = self.config();
+        let rules = &loaded.config.rules;
+        let decision = found.decide(rules, user);
+        let effect = decision.effect();
+        let login = found.login(user);
+        let passed = rules.iter().take(decision.index.unwrap_or(rules.len()));
+        let passed = passed.flat_map(|rule| {
+            mismatches(rule, &login).into_iter().map(|mismatch| MismatchDocument {
+                policy: rule.name.clone(),
+                key: mismatch.key.name().to_owned(),
+                wanted: mismatch.wanted,
+                found: mismatch.found,
+                certain: mismatch.certain,
+            })
+        });
+        let entry = self.entry(name.as_str()).await;
+        let (account, directory) = match entry {
+            Ok(entry) => (entry.map(|entry| entry.name), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let alias = account.as_ref().is_some_and(|account| account != user);
+        let enrolled = self.enrolled(user).await.ok();
+        Ok(ExplainDocument {
+            passed: passed.collect(),
+            outcome: outcome(&effect, enrolled, alias).to_owned(),
+            user: user.to_owned(),
+            account,
+            directory,
+            enrolled,
+            policy: effect.name.clone(),
+            built_in: decision.index.is_none(),
+            cause: cause(decision.cause).to_owned(),
+            remember_ms: effect.remember_ms_for(&found.service),
+            methods: effect.methods,
+            enrol: effect.enrol,
+            concatenate: effect.concatenate,
+            source: found.source.to_string(),
+            service: found.service,
+            tty: found.terminal,
+            client: found.client,
+            time,
+            local_time: found.time.map(|time| time.to_string()),
+            groups: found.groups,
+        })
+    }
+
+    /// The circumstances of a login that nobody begins; everything is looked up.
+    async fn asked_for(&self, user: &str, query: &ExplainQuery, time_ms: i64) -> Circumstances {
+        let ExplainQuery { service, tty, .. } = query.clone();
+        let context = Context { service, tty, ..Context::default() };
+        let mut found = Circumstances::of(&context);
+        found.source = match query.source.as_deref() {
+            None | Some("" | "local") => Source::Local,
+            Some(address) => Source::named(address),
+        };
+        found.client = query.client.clone().filter(|client| !client.is_empty());
+        found.time = self.clock.local_time(time_ms);
+        found.groups = self.groups(user).await;
+        found
+    }
+}
+
+/// What follows, as [`Engine::begin`] and its answer have it.
+fn outcome(effect: &Rule, enrolled: Option<bool>, alias: bool) -> &'static str {
+    // A store that does not answer denies at the end; what is told here is what is asked for.
+    let asks = if enrolled == Some(false) { "deny" } else { "code" };
+    match course(effect, enrolled.unwrap_or(true), true) {
+        // Nothing is waived for another spelling of an account's name.
+        Course::Skip | Course::Ignore if alias => asks,
+        Course::Skip => "skip",
+        Course::Ignore => "ignore",
+        Course::AskInVain => "deny",
+        Course::Enrol => "enrol",
+        Course::Ask => asks,
+    }
+}
+
+fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Matches => "matches",
+        Cause::GroupsUnknown => "groups",
+        Cause::Stricter => "stricter",
+    }
+}
+
+fn document(rule: &Rule, built_in: bool) -> PolicyDocument {
+    let values = |key| rule.criteria.values(key);
+    PolicyDocument {
+        name: rule.name.clone(),
+        service: values(Key::Service),
+        user: values(Key::User),
+        group: values(Key::Group),
+        source: values(Key::Source),
+        terminal: values(Key::Terminal),
+        client: values(Key::Client),
+        time: values(Key::Time),
+        factor: rule.factor.name().to_owned(),
+        unenrolled: rule.unenrolled.name().to_owned(),
+        enrol: rule.enrol.clone(),
+        methods: rule.methods.clone(),
+        concatenate: rule.concatenate,
+        remember_ms: rule.remember_ms,
+        built_in,
+    }
+}
