@@ -44,6 +44,9 @@ const CHALLENGE: &str = "challenge";
 /// Most steps of one login: more than any login has, and an end where a daemon knows none.
 const STEPS: usize = 16;
 
+/// Most lines of one notice; what is longer is cut.
+const LINES: usize = 64;
+
 /// The daemon, as one login sees it. What goes wrong is told to the administrator.
 pub(crate) trait Daemon {
     /// Begins a login: the session and its first step.
@@ -173,7 +176,7 @@ impl<H: Host, D: Daemon> Login<'_, H, D> {
     /// The code for a prompt: from PAM_AUTHTOK or from the person.
     fn answer(&mut self, step: &Step) -> Result<Secret, Outcome> {
         if let Some(notice) = step.notice().filter(|_| !self.options.no_warn) {
-            self.host.notice(&prompt_text(notice));
+            self.tell(notice);
         }
         let split = step.split().and_then(|digits| usize::try_from(digits).ok());
         let split = split.filter(|digits| *digits > 0 && self.options.concatenated());
@@ -196,6 +199,14 @@ impl<H: Host, D: Daemon> Login<'_, H, D> {
             FirstPass::Ignore => {}
         }
         self.ask(step, split)
+    }
+
+    /// Shows a notice, each of its lines as a message of its own: a message has no room for more,
+    /// and every program puts the next one on a line of its own. It may hold a key.
+    fn tell(&mut self, notice: &str) {
+        for line in notice.split('\n').take(LINES) {
+            self.host.notice(&Zeroizing::new(prompt_text(line)));
+        }
     }
 
     fn use_first_pass(&mut self, split: Option<usize>) -> Result<Secret, Outcome> {

@@ -91,23 +91,30 @@ impl Engine {
         let reachable = !hopeless && (enrolled || course == Course::Enrol);
         let own = enrolment.filter(|_| !for_later);
         let own = own.is_some_and(|enrolment| ruling.has_own(&enrolment, self.now_ms()));
-        let mut notice = None;
+        let (mut notice, mut shown) = (None, None);
         if reachable && !own && may_send(&context) {
             let origin = origin(caller, &context, "");
-            notice = self.send_code(&ruling, user, origin, None).await?;
+            if course == Course::Enrol {
+                (notice, shown) = self.first_way(&ruling, user, origin).await?;
+            } else {
+                notice = self.send_code(&ruling, user, origin, None).await?;
+            }
         }
         if for_later {
             return Ok((String::new(), Step::prompt(&later(notice.as_ref()), false, None)));
         }
-        let text = prompt(notice.as_ref());
+        let step = match &shown {
+            Some(shown) => shown.step(),
+            None => Step::prompt(&prompt(notice.as_ref()), false, split),
+        };
         let id = super::random_id()?;
-        let until_ms = now_ms.saturating_add(self.config().config.limits.prompt_lifetime_ms);
+        let until_ms = now_ms.saturating_add(ruling.patience_ms(shown.is_some()));
         let (caller, user) = (caller.clone(), user.to_owned());
         let session =
-            Session { caller, user, context, hopeless, until_ms, split, notice, words: 0 };
+            Session { caller, user, context, hopeless, until_ms, split, notice, shown, words: 0 };
         let begun = self.sessions().begin(id.clone(), session, for_many, now_ms);
         begun.map_err(|_| full())?;
-        Ok((id, Step::prompt(&text, false, split)))
+        Ok((id, step))
     }
 
     /// Whether the name is another spelling of an account's own name, as a directory that ignores
@@ -141,11 +148,11 @@ impl Engine {
             return Err(Error::UnknownSession);
         }
         let reply = Reply::parse(&reply);
-        if self.decide(waiting, session, reply).await? {
-            Ok(Step::bare(StepKind::Granted))
-        } else {
-            Ok(Step::bare(StepKind::Denied))
-        }
+        let granted = match waiting.shown.clone() {
+            Some(shown) => self.adopt(waiting, shown, session, reply).await?,
+            None => self.decide(waiting, session, reply).await?,
+        };
+        if granted { Ok(Step::bare(StepKind::Granted)) } else { Ok(Step::bare(StepKind::Denied)) }
     }
 
     /// Ends a session without an answer; nothing is charged.

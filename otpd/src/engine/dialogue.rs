@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     audit::Origin,
+    directory::Entry,
     store::{Enrolment, Outline},
 };
 
@@ -25,36 +26,43 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SILENT: &str = "the user database does not answer";
 
 impl Engine {
-    /// Sends the user a code, by the method `only` or by the first that is open.
+    /// Sends the user a code, by one of the methods `only` or by the first that is open.
     pub(super) async fn send_code(
         &self,
         ruling: &Arc<Ruling>,
         user: &str,
         origin: Origin,
-        only: Option<&str>,
+        only: Option<&[String]>,
     ) -> Result<Option<Notice>, Error> {
         let (mut ways, mut enrolling) = (ruling.ways(), ruling.enrolling_ways());
         if let Some(only) = only {
-            ways.retain(|way| way.method == only);
-            enrolling.retain(|way| way.method == only);
+            ways.retain(|way| only.contains(&way.method));
+            enrolling.retain(|way| only.contains(&way.method));
         }
         if ways.is_empty() && enrolling.is_empty() {
             return Ok(None);
         }
-        let asked = tokio::time::timeout(PATIENCE, self.entry(user)).await;
-        let asked = asked.unwrap_or_else(|_| Err(Error::Unavailable(SILENT.to_owned())));
-        // Nothing is sent under another spelling of an account's name.
-        let Some(entry) = asked?.filter(|entry| entry.name == user) else { return Ok(None) };
+        let Some(entry) = self.own_entry(user).await? else { return Ok(None) };
         let request = Request {
             user: user.to_owned(),
             service: ruling.service.clone(),
             origin,
             ways,
             enrolling,
+            others: ruling.enrolling_ways(),
+            apps: ruling.enrolling_apps().map(|app| app.name.clone()).collect(),
             known: entry.contacts,
             uid: Some(entry.uid),
         };
         self.request_code(ruling, request).await
+    }
+
+    /// What the directory says of the user, in time. Nothing is sent and nobody enrols under another
+    /// spelling of an account's name.
+    pub(super) async fn own_entry(&self, user: &str) -> Result<Option<Entry>, Error> {
+        let asked = tokio::time::timeout(PATIENCE, self.entry(user)).await;
+        let asked = asked.unwrap_or_else(|_| Err(Error::Unavailable(SILENT.to_owned())));
+        Ok(asked?.filter(|entry| entry.name == user))
     }
 
     /// Goes on with another method of the user's: sends a code if it is one that is delivered.
@@ -97,6 +105,11 @@ impl Engine {
         }
         let (user, context) = (waiting.user.as_str(), &waiting.context);
         let ruling = Arc::new(Ruling::for_login(self.config(), user, context));
+        if let Some(shown) = &waiting.shown
+            && let Some(again) = self.shown_again(&ruling, user, shown, word).await?
+        {
+            return Ok(self.show(id, again));
+        }
         let only = match (word, &waiting.notice) {
             ("", Some(_)) => return Ok(self.say(id, &waiting, self.refreshed(&waiting))),
             ("", None) => return Ok(None),
@@ -106,13 +119,16 @@ impl Engine {
                 None => return Ok(None),
             },
         };
-        let origin = origin(&waiting.caller, context, id);
+        if let Some(shown) = self.chosen(&ruling, user, &only).await? {
+            return Ok(self.show(id, shown));
+        }
+        let (origin, only) = (origin(&waiting.caller, context, id), [only]);
         if let Some(notice) = self.send_code(&ruling, user, origin, Some(&only)).await? {
             return Ok(self.say(id, &waiting, Some(notice)));
         }
         let enrolment = self.watch_store(self.store.enrolment(user).await)?;
         let own = enrolment.is_some_and(|enrolment| {
-            ruling.owns(&enrolment, self.now_ms()).any(|outline| outline.method == only)
+            ruling.owns(&enrolment, self.now_ms()).any(|outline| only.contains(&outline.method))
         });
         Ok(if own { self.say(id, &waiting, None) } else { None })
     }
@@ -120,7 +136,7 @@ impl Engine {
     /// The next prompt of a session that goes on.
     fn say(&self, id: &str, waiting: &Session, notice: Option<Notice>) -> Option<Step> {
         let text = prompt(notice.as_ref());
-        self.sessions().say(id, notice).then(|| Step::prompt(&text, false, waiting.split))
+        self.sessions().say(id, notice, None).then(|| Step::prompt(&text, false, waiting.split))
     }
 
     /// What became of the message in the meantime.

@@ -1,6 +1,7 @@
 //! One function for each use case: transitions of `otp_core` against the ports. This is the only
 //! room that sees the store, the directories and the sessions together.
 
+mod adoption;
 mod attempt;
 mod authenticate;
 mod challenge;
@@ -9,6 +10,7 @@ mod dialogue;
 mod enrol;
 mod error;
 mod manage;
+mod offer;
 mod outbox;
 mod query;
 mod sessions;
@@ -271,6 +273,8 @@ struct Ruling {
     rule: policy::Rule,
     method: Option<String>,
     service: String,
+    /// Whether the login can show a key to whoever is at the prompt.
+    shows: bool,
 }
 
 impl Ruling {
@@ -278,14 +282,15 @@ impl Ruling {
     fn for_login(loaded: Arc<Loaded>, user: &str, context: &Context) -> Self {
         let service = context.service.as_deref().unwrap_or_default();
         let rule = policy::decide(&loaded.config.rules, &policy::Login { user, service }).clone();
-        Self { loaded, rule, method: context.method.clone(), service: service.to_owned() }
+        let (method, service) = (context.method.clone(), service.to_owned());
+        Self { loaded, rule, method, service, shows: offer::may_show(context) }
     }
 
     /// For a change that `user` makes with `otpctl`.
     fn for_self_service(loaded: Arc<Loaded>, user: &str) -> Self {
         let login = policy::Login { user, service: SELF_SERVICE };
         let rule = policy::decide(&loaded.config.rules, &login).clone();
-        Self { loaded, rule, method: None, service: SELF_SERVICE.to_owned() }
+        Self { loaded, rule, method: None, service: SELF_SERVICE.to_owned(), shows: false }
     }
 
     /// The same for a token that is confirmed or found again: the policy of logins does not matter.

@@ -1,0 +1,221 @@
+//! What a login shows to somebody who enrols there with an app: the key as a QR code and as text.
+//!
+//! It fits a terminal of 80 columns and 24 rows, of which the prompt has the last. The first line is
+//! text, because clients put their own words in front of it; the QR code follows, and everything
+//! else stands at its right.
+
+use qrcode::{Color, EcLevel, QrCode};
+use zeroize::Zeroizing;
+
+/// Columns of a terminal.
+const COLUMNS: usize = 80;
+/// Rows that the QR code may have: those of a terminal without the first line and the prompt.
+const ROWS: usize = 22;
+/// ISO/IEC 18004 asks for four light modules around the code.
+const QUIET: usize = 4;
+/// What scanners read on a screen with ease, and what they just read.
+const LEAST_QUIET: [usize; 2] = [2, 1];
+/// Columns between the QR code and the text beside it.
+const GAP: usize = 2;
+/// Characters of a key that stand together.
+const GROUP: usize = 4;
+
+/// How it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// With the QR code, for a terminal with a dark background: light modules are drawn.
+    Dark,
+    /// With the QR code, for one with a light background: dark modules are drawn.
+    Light,
+    /// Without the QR code.
+    Text,
+}
+
+/// What there is to show.
+pub struct Poster {
+    /// What apps scan, from the URI that says most to the one that says least.
+    pub uris: Vec<Zeroizing<String>>,
+    /// The key in base32, for those who type it.
+    pub key: Zeroizing<String>,
+    /// What else has to be typed, a line each.
+    pub parameters: Vec<String>,
+    /// For how long the key is good, in words.
+    pub validity: String,
+    /// The caption.
+    pub label: Option<String>,
+    /// A page where people register otherwise.
+    pub registration_uri: Option<String>,
+}
+
+impl Poster {
+    /// The lines, without a newline at the end; `None` for a view with a QR code that does not fit.
+    #[must_use]
+    pub fn draw(&self, view: View) -> Option<Zeroizing<String>> {
+        let mut text = Zeroizing::new(String::with_capacity(16 * 1024));
+        if view == View::Text {
+            text.push_str("Add this key to an authenticator app.");
+            for line in self.words(COLUMNS, "The app's first code, typed below within") {
+                text.push('\n');
+                text.push_str(&line);
+            }
+            return Some(text);
+        }
+        let picture = self.picture()?;
+        let side = picture.side();
+        let room = COLUMNS.checked_sub(side + GAP)?;
+        let words = self.words(room, "Or type the key into it. Its first code, typed below within");
+        let rows = side.div_ceil(2);
+        if words.len() > rows {
+            return None;
+        }
+        let above = (rows - words.len()) / 2;
+        text.push_str("Scan this with an authenticator app:");
+        for row in 0..rows {
+            text.push('\n');
+            picture.draw(row, view == View::Light, &mut text);
+            if let Some(line) = row.checked_sub(above).and_then(|at| words.get(at))
+                && !line.is_empty()
+            {
+                text.extend(std::iter::repeat_n(' ', GAP));
+                text.push_str(line);
+            }
+        }
+        Some(text)
+    }
+
+    /// Whether a QR code can be shown.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        self.draw(View::Dark).is_some()
+    }
+
+    /// The code of the first URI that leaves scanners enough light around it.
+    fn picture(&self) -> Option<Picture> {
+        let fitting = |least| self.uris.iter().find_map(|uri| Picture::new(uri.as_bytes(), least));
+        LEAST_QUIET.into_iter().find_map(fitting)
+    }
+
+    /// The text, in lines of at most `width` columns.
+    fn words(&self, width: usize, what_to_do: &str) -> Vec<Zeroizing<String>> {
+        let mut lines = key_lines(&self.key, width);
+        lines.extend(self.parameters.iter().cloned().map(Zeroizing::new));
+        let mut part = |text: String| {
+            lines.push(Zeroizing::default());
+            lines.extend(wrapped(&text, width).into_iter().map(Zeroizing::new));
+        };
+        part(format!("{what_to_do} {}, sets it up. Enter alone shows this again.", self.validity));
+        if let Some(label) = &self.label {
+            part(label.clone());
+        }
+        if let Some(uri) = &self.registration_uri {
+            part(format!("Or register at {uri}"));
+        }
+        lines
+    }
+}
+
+/// `Key: ABCD EFGH …`, further lines below the first group.
+fn key_lines(key: &str, width: usize) -> Vec<Zeroizing<String>> {
+    const HEAD: &str = "Key: ";
+    // A row of four groups is what people take in; more only where there is the whole terminal.
+    let groups = if width < COLUMNS { 4 } else { width.saturating_sub(HEAD.len()) / (GROUP + 1) };
+    let mut lines: Vec<Zeroizing<String>> = Vec::new();
+    for (at, symbol) in key.chars().enumerate() {
+        if at % (groups * GROUP) == 0 {
+            let mut line = Zeroizing::new(String::with_capacity(width));
+            line.push_str(if at == 0 { HEAD } else { "     " });
+            lines.push(line);
+        } else if at % GROUP == 0 {
+            lines.iter_mut().last().into_iter().for_each(|line| line.push(' '));
+        }
+        lines.iter_mut().last().into_iter().for_each(|line| line.push(symbol));
+    }
+    lines
+}
+
+/// Text in lines of at most `width` columns; a word that is longer is broken.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut taken = 0;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let length: usize = word.chars().map(columns).sum();
+        match lines.last_mut() {
+            Some(line) if taken + 1 + length <= width => {
+                line.push(' ');
+                line.push_str(word);
+                taken += 1 + length;
+            }
+            _ => {
+                lines.push(String::new());
+                taken = 0;
+                for symbol in word.chars() {
+                    if taken + columns(symbol) > width {
+                        lines.push(String::new());
+                        taken = 0;
+                    }
+                    lines.iter_mut().last().into_iter().for_each(|line| line.push(symbol));
+                    taken += columns(symbol);
+                }
+            }
+        }
+    }
+    lines
+}
+
+/// Columns that a character takes at most.
+fn columns(symbol: char) -> usize {
+    if symbol.is_ascii() { 1 } else { 2 }
+}
+
+/// A QR code and how much light is around it.
+struct Picture {
+    code: QrCode,
+    width: usize,
+    quiet: usize,
+}
+
+impl Picture {
+    /// With the lowest error correction: a screen has no stains, and a smaller code is easier to
+    /// read. `None` where it does not fit with `least` light modules around it.
+    fn new(text: &[u8], least: usize) -> Option<Self> {
+        let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
+        let width = code.width();
+        let fits = |quiet: &usize| (width + 2 * quiet).div_ceil(2) <= ROWS;
+        let quiet = (least..=QUIET).rev().find(fits)?;
+        Some(Self { code, width, quiet })
+    }
+
+    /// Modules along a side.
+    fn side(&self) -> usize {
+        self.width + 2 * self.quiet
+    }
+
+    /// Two rows of modules as one line, a character for each column. Half blocks are square in
+    /// nearly every font, and no colour is needed, which a PAM message cannot carry.
+    fn draw(&self, row: usize, dark_is_drawn: bool, text: &mut String) {
+        for x in 0..self.side() {
+            let upper = self.dark(x, 2 * row) == dark_is_drawn;
+            let lower = self.dark(x, 2 * row + 1) == dark_is_drawn;
+            text.push(match (upper, lower) {
+                (true, true) => '█',
+                (true, false) => '▀',
+                (false, true) => '▄',
+                (false, false) => ' ',
+            });
+        }
+    }
+
+    /// Whether the module is dark; around the code all are light.
+    fn dark(&self, x: usize, y: usize) -> bool {
+        match (x.checked_sub(self.quiet), y.checked_sub(self.quiet)) {
+            (Some(x), Some(y)) if x < self.width && y < self.width => {
+                self.code[(x, y)] == Color::Dark
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "poster_tests.rs"]
+mod tests;
