@@ -53,8 +53,8 @@ impl Poster {
     pub fn draw(&self, view: View) -> Option<Zeroizing<String>> {
         let mut text = Zeroizing::new(String::with_capacity(16 * 1024));
         if view == View::Text {
-            text.push_str("Add this key to an authenticator app.");
-            for line in self.words(COLUMNS, "The app's first code, typed below within") {
+            text.push_str("Give this key to an authenticator app:");
+            for line in self.words(COLUMNS, None, self.picture().is_some()) {
                 text.push('\n');
                 text.push_str(&line);
             }
@@ -63,7 +63,7 @@ impl Poster {
         let picture = self.picture()?;
         let side = picture.side();
         let room = COLUMNS.checked_sub(side + GAP)?;
-        let words = self.words(room, "Or type the key into it. Its first code, typed below within");
+        let words = self.words(room, Some("Or type this key into it:"), true);
         let rows = side.div_ceil(2);
         if words.len() > rows {
             return None;
@@ -95,15 +95,26 @@ impl Poster {
         LEAST_QUIET.into_iter().find_map(fitting)
     }
 
-    /// The text, in lines of at most `width` columns.
-    fn words(&self, width: usize, what_to_do: &str) -> Vec<Zeroizing<String>> {
-        let mut lines = key_lines(&self.key, width);
-        lines.extend(self.parameters.iter().cloned().map(Zeroizing::new));
+    /// The text, in lines of at most `width` columns, with words before the key and what can be
+    /// typed where there is a QR code.
+    fn words(&self, width: usize, before: Option<&str>, qr: bool) -> Vec<Zeroizing<String>> {
+        let line = |text: &str| Zeroizing::new(text.to_owned());
+        let mut lines: Vec<_> =
+            before.into_iter().flat_map(|before| [line(before), line("")]).collect();
+        lines.extend(key_lines(&self.key, width));
+        lines.extend(self.parameters.iter().map(|parameter| line(parameter)));
         let mut part = |text: String| {
-            lines.push(Zeroizing::default());
+            lines.push(line(""));
             lines.extend(wrapped(&text, width).into_iter().map(Zeroizing::new));
         };
-        part(format!("{what_to_do} {}, sets it up. Enter alone shows this again.", self.validity));
+        part(format!("Then give its first code below, within {}.", self.validity));
+        part(match (before, qr) {
+            (_, false) => "Enter shows this again.".to_owned(),
+            (None, true) => "Enter shows this again, \"qr\" shows a QR code.".to_owned(),
+            (Some(_), true) => "Enter shows this again; \"text\" leaves out the QR code, \
+                 \"invert\" suits light terminals."
+                .to_owned(),
+        });
         if let Some(label) = &self.label {
             part(label.clone());
         }

@@ -134,6 +134,13 @@ impl Sshd {
         Process::start(self.client(user, "").env("SSH_ASKPASS", askpass).stderr(Stdio::null()))
     }
 
+    /// An ssh client that asks at its terminal.
+    pub fn at_terminal(&self, user: &str) -> Command {
+        let mut ssh = self.client(user, "");
+        ssh.env_remove("SSH_ASKPASS").env_remove("SSH_ASKPASS_REQUIRE").env_remove("ASK");
+        ssh
+    }
+
     /// An ssh client that takes its replies from the folder `ask`.
     fn client(&self, user: &str, ask: &str) -> Command {
         let preferred = match self.methods {

@@ -33,6 +33,8 @@ use crate::{
 const TEXT: &str = "text";
 /// Shows the QR code for the other background.
 const INVERT: &str = "invert";
+/// Shows the QR code again.
+const QR: &str = "qr";
 
 /// A key that was made for one login.
 pub(super) struct Offer {
@@ -42,6 +44,8 @@ pub(super) struct Offer {
     /// Monotonic milliseconds after which its codes are refused.
     pub(super) until_ms: u64,
     poster: Poster,
+    /// How the QR code is drawn unless the person wants it otherwise.
+    picture: View,
     /// The other ways in which the user may enrol at this login.
     others: Vec<String>,
 }
@@ -101,7 +105,7 @@ impl Shown {
     fn views(&self) -> &'static [&'static str] {
         match (self.offer.poster.fits(), self.view) {
             (false, _) => &[],
-            (true, View::Text) => &[INVERT],
+            (true, View::Text) => &[QR],
             (true, View::Dark | View::Light) => &[TEXT, INVERT],
         }
     }
@@ -114,8 +118,9 @@ impl Shown {
         let known = self.views().iter().find(|known| known.eq_ignore_ascii_case(word))?;
         Some(match (*known, self.view) {
             (TEXT, _) => View::Text,
-            (_, View::Dark) => View::Light,
-            (_, View::Light | View::Text) => View::Dark,
+            (INVERT, View::Dark) => View::Light,
+            (INVERT, _) => View::Dark,
+            _ => self.offer.picture,
         })
     }
 }
@@ -269,7 +274,8 @@ impl Engine {
         };
         let others = self.other_ways(ruling, user, &entry, app).await?;
         let until_ms = self.clock.monotonic_ms().saturating_add(config.enrolment.at_login_ms);
-        let offer = Offer { token, uid: entry.uid, until_ms, poster, others };
+        let picture = if config.enrolment.qr == Qr::Light { View::Light } else { View::Dark };
+        let offer = Offer { token, uid: entry.uid, until_ms, poster, picture, others };
         Ok(Some(Shown::new(offer, ruling.first_view(None))))
     }
 

@@ -186,8 +186,8 @@ async fn words_change_how_the_key_is_shown_and_not_the_key() {
     let login = world.first("alice").await;
     let text = world.after(&login, "text").await;
     assert!(text.notice().is_ascii(), "{}", text.notice());
-    assert_eq!(text.step.text(), "First code (or: hotp, invert): ");
-    let picture = world.after(&login, "Invert").await;
+    assert_eq!(text.step.text(), "First code (or: hotp, qr): ");
+    let picture = world.after(&login, "QR").await;
     assert_eq!(picture.notice(), login.notice());
     let light = world.after(&login, "invert").await;
     assert_ne!(light.notice(), login.notice());
@@ -204,7 +204,7 @@ async fn the_configuration_says_how_it_is_shown() {
     let none = World::new(&format!("[enrolment]\nqr = \"none\"\n{POLICY}"));
     let shown = none.first("alice").await;
     assert!(shown.notice().is_ascii());
-    assert_eq!(shown.step.text(), "First code (or: hotp, invert): ");
+    assert_eq!(shown.step.text(), "First code (or: hotp, qr): ");
     let long = World::new(&format!("[[method]]\nname = \"totp\"\nkey_size = 99\n{POLICY}"));
     let shown = long.first("alice").await;
     assert!(shown.notice().is_ascii(), "a QR code of this key does not fit");
