@@ -113,9 +113,9 @@ pub fn adopt(
     begin(&mut draft, new, now_ms).map_err(|_| Refusal::Disabled)?;
     let credential = consume(Some(&mut draft), reply, Scope::Token(&id), rules, now_ms)?;
     account.tokens = draft.tokens;
-    account.challenges = draft.challenges;
-    account.throttle = draft.throttle;
-    account.last_success_ms = draft.last_success_ms;
+    account.challenges.clear();
+    account.throttle.clear();
+    account.last_success_ms = Some(now_ms);
     Ok(credential)
 }
 
