@@ -16,6 +16,7 @@ mod module;
 mod persistence;
 mod polkit;
 mod races;
+mod requirements;
 mod self_service;
 mod sshd;
 mod timing;

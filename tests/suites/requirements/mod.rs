@@ -1,0 +1,3 @@
+//! The numbered lines of the requirements, each with a test that has its number in its name.
+
+mod gluu;
