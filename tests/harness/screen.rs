@@ -102,7 +102,8 @@ impl Screen {
         let (ink, paper) = if light { ("black", "white") } else { ("gray90", "black") };
         let mut xterm = command("xterm");
         xterm.env("DISPLAY", &display).env("HOME", &self.folder);
-        xterm.args(["-u8", "-geometry", "80x24", "-fa", "DejaVu Sans Mono", "-fs", "11"]);
+        // A size of this font at which the rows leave no gap, as in most terminals.
+        xterm.args(["-u8", "-geometry", "80x24", "-fa", "DejaVu Sans Mono", "-fs", "12"]);
         xterm.args(["-fg", ink, "-bg", paper, "+sb", "-e"]);
         let attach = self.tmux(&["attach"]);
         xterm.arg(attach.get_program()).args(attach.get_args());
