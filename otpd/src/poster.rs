@@ -17,6 +17,8 @@ const QUIET: usize = 4;
 const LEAST_QUIET: [usize; 2] = [2, 1];
 /// Columns between the QR code and the text beside it.
 const GAP: usize = 2;
+/// Above the key, beside the QR code.
+const BESIDE: &str = "Or type this key into it:";
 /// Characters of a key that stand together.
 const GROUP: usize = 4;
 
@@ -31,10 +33,8 @@ pub enum View {
     Text,
 }
 
-/// What there is to show.
-pub struct Poster {
-    /// What apps scan, from the URI that says most to the one that says least.
-    pub uris: Vec<Zeroizing<String>>,
+/// What is said besides the QR code.
+pub struct Texts {
     /// The key in base32, for those who type it.
     pub key: Zeroizing<String>,
     /// What else has to be typed, a line each.
@@ -47,57 +47,66 @@ pub struct Poster {
     pub registration_uri: Option<String>,
 }
 
+/// What there is to show.
+pub struct Poster {
+    picture: Option<Picture>,
+    texts: Texts,
+}
+
 impl Poster {
-    /// The lines, without a newline at the end; `None` for a view with a QR code that does not fit.
+    /// With the QR code of the first of the URIs, from the one that says most to the one that says
+    /// least, that leaves scanners enough light around it; without one where none fits, or the
+    /// texts do not fit beside it.
     #[must_use]
-    pub fn draw(&self, view: View) -> Option<Zeroizing<String>> {
+    pub fn new(uris: &[Zeroizing<String>], texts: Texts) -> Self {
+        let fitting = |least| uris.iter().find_map(|uri| Picture::new(uri.as_bytes(), least));
+        let picture = LEAST_QUIET.into_iter().find_map(fitting);
+        let picture = picture.filter(|picture| {
+            texts.lines(picture.room(), Some(BESIDE), true).len() <= picture.rows()
+        });
+        Self { picture, texts }
+    }
+
+    /// Whether there is a QR code.
+    #[must_use]
+    pub fn has_picture(&self) -> bool {
+        self.picture.is_some()
+    }
+
+    /// The lines, without a newline at the end. Where there is no QR code every view is
+    /// [`View::Text`].
+    #[must_use]
+    pub fn draw(&self, view: View) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(16 * 1024));
-        if view == View::Text {
+        let Some(picture) = self.picture.as_ref().filter(|_| view != View::Text) else {
             text.push_str("Give this key to an authenticator app:");
-            for line in self.words(COLUMNS, None, self.picture().is_some()) {
+            for line in self.texts.lines(COLUMNS, None, self.has_picture()) {
                 text.push('\n');
                 text.push_str(&line);
             }
-            return Some(text);
-        }
-        let picture = self.picture()?;
-        let side = picture.side();
-        let room = COLUMNS.checked_sub(side + GAP)?;
-        let words = self.words(room, Some("Or type this key into it:"), true);
-        let rows = side.div_ceil(2);
-        if words.len() > rows {
-            return None;
-        }
-        let above = (rows - words.len()) / 2;
+            return text;
+        };
+        let lines = self.texts.lines(picture.room(), Some(BESIDE), true);
+        let above = picture.rows().saturating_sub(lines.len()) / 2;
         text.push_str("Scan this with an authenticator app:");
-        for row in 0..rows {
+        for row in 0..picture.rows() {
             text.push('\n');
             picture.draw(row, view == View::Light, &mut text);
-            if let Some(line) = row.checked_sub(above).and_then(|at| words.get(at))
+            if let Some(line) = row.checked_sub(above).and_then(|at| lines.get(at))
                 && !line.is_empty()
             {
                 text.extend(std::iter::repeat_n(' ', GAP));
                 text.push_str(line);
             }
         }
-        Some(text)
+        text
     }
+}
 
-    /// Whether a QR code can be shown.
-    #[must_use]
-    pub fn fits(&self) -> bool {
-        self.draw(View::Dark).is_some()
-    }
-
-    /// The code of the first URI that leaves scanners enough light around it.
-    fn picture(&self) -> Option<Picture> {
-        let fitting = |least| self.uris.iter().find_map(|uri| Picture::new(uri.as_bytes(), least));
-        LEAST_QUIET.into_iter().find_map(fitting)
-    }
-
+impl Texts {
     /// The text, in lines of at most `width` columns, with words before the key and what can be
     /// typed where there is a QR code.
-    fn words(&self, width: usize, before: Option<&str>, qr: bool) -> Vec<Zeroizing<String>> {
+    fn lines(&self, width: usize, before: Option<&str>, qr: bool) -> Vec<Zeroizing<String>> {
         let line = |text: &str| Zeroizing::new(text.to_owned());
         let mut lines: Vec<_> =
             before.into_iter().flat_map(|before| [line(before), line("")]).collect();
@@ -199,6 +208,16 @@ impl Picture {
     /// Modules along a side.
     fn side(&self) -> usize {
         self.width + 2 * self.quiet
+    }
+
+    /// Rows of the terminal that it takes.
+    fn rows(&self) -> usize {
+        self.side().div_ceil(2)
+    }
+
+    /// Columns that it leaves for text.
+    fn room(&self) -> usize {
+        COLUMNS.saturating_sub(self.side() + GAP)
     }
 
     /// Two rows of modules as one line, a character for each column. Half blocks are square in

@@ -25,7 +25,7 @@ use crate::{
     audit::Origin,
     config::{Method, Qr},
     directory::Entry,
-    poster::{Poster, View},
+    poster::{Poster, Texts, View},
     store::Work,
 };
 
@@ -84,7 +84,7 @@ pub(super) struct Shown {
 
 impl Shown {
     fn new(offer: Offer, view: View) -> Self {
-        let view = if offer.poster.fits() { view } else { View::Text };
+        let view = if offer.poster.has_picture() { view } else { View::Text };
         Self { offer: Arc::new(offer), view }
     }
 
@@ -96,23 +96,22 @@ impl Shown {
             [] => "First code: ".to_owned(),
             words => format!("First code (or: {}): ", words.join(", ")),
         };
-        let draw = |view| self.offer.poster.draw(view);
-        let notice = draw(self.view).or_else(|| draw(View::Text)).unwrap_or_default();
-        Step::notice_then_prompt(&notice, &prompt, false)
+        Step::notice_then_prompt(&self.offer.poster.draw(self.view), &prompt, false)
     }
 
     /// The words that show the key in another way.
     fn views(&self) -> &'static [&'static str] {
-        match (self.offer.poster.fits(), self.view) {
+        match (self.offer.poster.has_picture(), self.view) {
             (false, _) => &[],
             (true, View::Text) => &[QR],
             (true, View::Dark | View::Light) => &[TEXT, INVERT],
         }
     }
 
-    /// The view that a word asks for, where it is one of [`Shown::views`], or nothing at all.
+    /// The view that a word asks for: nothing at all, the method's own name, or one of
+    /// [`Shown::views`].
     fn view(&self, word: &str) -> Option<View> {
-        if word.is_empty() {
+        if word.is_empty() || word.eq_ignore_ascii_case(&self.offer.token.method) {
             return Some(self.view);
         }
         let known = self.views().iter().find(|known| known.eq_ignore_ascii_case(word))?;
@@ -261,17 +260,18 @@ impl Engine {
             expires_ms: None,
         };
         let issuer = self.issuer_of(&ruling.loaded);
-        let poster = Poster {
-            uris: [Detail::Full, Detail::Short, Detail::Shortest]
-                .into_iter()
-                .map(|detail| uri::spelled(&token, &issuer, user, detail))
-                .collect::<Result<_, _>>()?,
+        let details = [Detail::Full, Detail::Short, Detail::Shortest].into_iter();
+        let uris: Vec<_> = details
+            .map(|detail| uri::spelled(&token, &issuer, user, detail))
+            .collect::<Result<_, _>>()?;
+        let texts = Texts {
             key: base32::encode(token.secret.expose()),
             parameters: parameters(&token),
             validity: in_words(config.enrolment.at_login_ms),
             label: config.enrolment.label.clone(),
             registration_uri: config.enrolment.registration_uri.clone(),
         };
+        let poster = Poster::new(&uris, texts);
         let others = self.other_ways(ruling, user, &entry, app).await?;
         let until_ms = self.clock.monotonic_ms().saturating_add(config.enrolment.at_login_ms);
         let picture = if config.enrolment.qr == Qr::Light { View::Light } else { View::Dark };

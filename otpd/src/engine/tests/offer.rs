@@ -193,6 +193,7 @@ async fn words_change_how_the_key_is_shown_and_not_the_key() {
     assert_ne!(light.notice(), login.notice());
     assert!([&text, &picture, &light].iter().all(|shown| shown.key() == login.key()));
     assert_eq!(world.after(&login, "").await.notice(), light.notice());
+    assert_eq!(world.after(&login, "Totp").await.key(), login.key(), "what is shown already");
     assert!(world.admits(&login, &login.app().code(world.now_step())).await);
 }
 
