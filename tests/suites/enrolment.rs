@@ -116,6 +116,22 @@ fn su_shows_it_whole_at_80_by_24() {
     });
 }
 
+/// sudo wants no notices (PAM_SILENT), so nobody enrols there.
+#[test]
+fn sudo_shows_no_key() {
+    World::run(|world| {
+        let _otpd = world.otpd(&POLICY.replace("\"su\"", "\"sudo\""));
+        world.stack("sudo", &STACK);
+        let mut sudo = command("setpriv");
+        sudo.args(["--reuid=alice", "--regid=alice", "--clear-groups", "sudo", "id"]);
+        let screen = Screen::open(&sudo);
+        screen.await_prompt("password for alice: ");
+        screen.type_line(PASSWORD);
+        let text = screen.await_prompt("Verification code: ");
+        assert!(!text.contains(TITLE), "{text}");
+    });
+}
+
 /// The console's own login.
 #[test]
 fn login_shows_it_whole_at_80_by_24() {
