@@ -39,8 +39,8 @@ pub struct Texts {
     pub key: Zeroizing<String>,
     /// What else has to be typed, a line each.
     pub parameters: Vec<String>,
-    /// For how long the key is good, in words.
-    pub validity: String,
+    /// For how long the key is good, in milliseconds.
+    pub validity_ms: u64,
     /// The caption.
     pub label: Option<String>,
     /// A page where people register otherwise.
@@ -116,7 +116,7 @@ impl Texts {
             lines.push(line(""));
             lines.extend(wrapped(&text, width).into_iter().map(Zeroizing::new));
         };
-        part(format!("Then give its first code below, within {}.", self.validity));
+        part(format!("Then give its first code below, within {}.", in_words(self.validity_ms)));
         part(match (before, qr) {
             (_, false) => "Enter shows this again.".to_owned(),
             (None, true) => "Enter shows this again, \"qr\" shows a QR code.".to_owned(),
@@ -185,6 +185,15 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 /// Columns that a character takes at most.
 fn columns(symbol: char) -> usize {
     if symbol.is_ascii() { 1 } else { 2 }
+}
+
+/// A time in words, in whole minutes where it is some.
+fn in_words(ms: u64) -> String {
+    match ms.div_ceil(1000) {
+        60 => "a minute".to_owned(),
+        seconds if seconds > 60 && seconds % 60 == 0 => format!("{} minutes", seconds / 60),
+        seconds => format!("{seconds} seconds"),
+    }
 }
 
 /// A QR code and how much light is around it.

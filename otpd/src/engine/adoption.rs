@@ -27,7 +27,9 @@ impl Engine {
         id: &str,
         reply: Reply,
     ) -> Result<bool, Error> {
-        let ruling = Ruling::for_login(self.config(), &waiting.user, &waiting.context);
+        let (caller, context) = (&waiting.caller, &waiting.context);
+        let ruling = Ruling::for_login(self.config(), &waiting.user, context);
+        let ruling = ruling.seen_by(caller, context);
         let (offer, monotonic_ms) = (&shown.offer, self.clock.monotonic_ms());
         let method = offer.token.method.clone();
         // The policy may have changed since the key was shown.
@@ -38,7 +40,7 @@ impl Engine {
             method,
             open,
             in_time: monotonic_ms < offer.until_ms,
-            origin: origin(&waiting.caller, &waiting.context, id),
+            origin: origin(caller, context, id),
             ruling,
             recovery_key: Arc::clone(&self.recovery_key),
             now_ms: self.now_ms(),

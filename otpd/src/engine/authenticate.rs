@@ -64,7 +64,8 @@ impl Engine {
     ) -> Result<(String, Step), Error> {
         check_bounds(user, &context)?;
         let for_many = self.may_begin(caller, user).await?;
-        let ruling = Arc::new(Ruling::for_login(self.config(), user, &context));
+        let ruling = Ruling::for_login(self.config(), user, &context).seen_by(caller, &context);
+        let ruling = Arc::new(ruling);
         let name = UserName::parse(user).ok();
         // A policy that asks nothing holds without the store: the administrator's way back in.
         let enrolment = match &name {

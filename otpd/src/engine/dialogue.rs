@@ -104,7 +104,8 @@ impl Engine {
             return Ok(None);
         }
         let (user, context) = (waiting.user.as_str(), &waiting.context);
-        let ruling = Arc::new(Ruling::for_login(self.config(), user, context));
+        let ruling = Ruling::for_login(self.config(), user, context);
+        let ruling = Arc::new(ruling.seen_by(&waiting.caller, context));
         if let Some(shown) = &waiting.shown
             && let Some(again) = self.shown_again(&ruling, user, shown, word).await?
         {

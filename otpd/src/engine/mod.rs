@@ -273,7 +273,7 @@ struct Ruling {
     rule: policy::Rule,
     method: Option<String>,
     service: String,
-    /// Whether the login can show a key to whoever is at the prompt.
+    /// Whether the login may show a key to whoever is at the prompt; see [`Ruling::seen_by`].
     shows: bool,
 }
 
@@ -283,7 +283,7 @@ impl Ruling {
         let service = context.service.as_deref().unwrap_or_default();
         let rule = policy::decide(&loaded.config.rules, &policy::Login { user, service }).clone();
         let (method, service) = (context.method.clone(), service.to_owned());
-        Self { loaded, rule, method, service, shows: offer::may_show(context) }
+        Self { loaded, rule, method, service, shows: false }
     }
 
     /// For a change that `user` makes with `otpctl`.

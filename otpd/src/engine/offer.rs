@@ -18,7 +18,7 @@ use otp_ipc::{Context, Step};
 use zeroize::Zeroizing;
 
 use super::{
-    Engine, Error, Ruling, attempt::recipient, authenticate::may_send, challenge::Notice,
+    Caller, Engine, Error, Ruling, attempt::recipient, authenticate::may_send, challenge::Notice,
     contact::in_force, enrol::fresh_secret,
 };
 use crate::{
@@ -26,7 +26,6 @@ use crate::{
     config::{Method, Qr},
     directory::Entry,
     poster::{Poster, Texts, View},
-    store::Work,
 };
 
 /// Shows the key alone.
@@ -124,10 +123,12 @@ impl Shown {
     }
 }
 
-/// Whether a login can show a key, and to somebody who has given the first factor: not without
-/// notices, and not before the password is checked.
-pub(super) fn may_show(context: &Context) -> bool {
-    context.silent != Some(true)
+/// Whether a login may show a key: to somebody who sees it and has given the first factor, on the
+/// word of a stack that root runs. A user's own programs begin their user's logins, too, and would
+/// enrol whoever has got hold of a session of theirs.
+fn may_show(caller: &Caller, context: &Context) -> bool {
+    caller.uid == 0
+        && context.silent != Some(true)
         && may_send(context)
         && context.mode.as_deref() != Some("challenge")
 }
@@ -141,6 +142,12 @@ fn shows_blocks(language: Option<&str>) -> bool {
 }
 
 impl Ruling {
+    /// The same for a login of `caller`, which may show a key where nothing speaks against it.
+    pub(super) fn seen_by(mut self, caller: &Caller, context: &Context) -> Self {
+        self.shows = may_show(caller, context);
+        self
+    }
+
     /// The methods of apps with which a user without a token may enrol at this login, in the
     /// policy's order.
     pub(super) fn enrolling_apps(&self) -> impl Iterator<Item = &Method> {
@@ -204,15 +211,16 @@ impl Engine {
         let Some(app) = ruling.enrolling_apps().find(|app| app.name == method) else {
             return Ok(None);
         };
-        let open = |work: &mut Work<'_>| work.account.as_ref().is_none_or(enrolment::open);
-        if !self.transact(user, open).await? {
-            return Ok(None);
-        }
-        self.offer(ruling, user, app).await
+        if self.is_open(user).await? { self.offer(ruling, user, app).await } else { Ok(None) }
+    }
+
+    /// Whether the user has no token still.
+    async fn is_open(&self, user: &str) -> Result<bool, Error> {
+        self.transact(user, |work| work.account.as_ref().is_none_or(enrolment::open)).await
     }
 
     /// The same key once more, in the view that the word asks for; another one where its time is
-    /// over. `None` for a word that asks for something else.
+    /// over. `None` for a word that asks for something else, and where the user has a token now.
     pub(super) async fn shown_again(
         &self,
         ruling: &Ruling,
@@ -223,7 +231,8 @@ impl Engine {
         let Some(view) = shown.view(word) else { return Ok(None) };
         let offer = &shown.offer;
         if self.clock.monotonic_ms() < offer.until_ms {
-            return Ok(Some(Shown { offer: Arc::clone(offer), view }));
+            let again = Shown { offer: Arc::clone(offer), view };
+            return Ok(self.is_open(user).await?.then_some(again));
         }
         let again = self.chosen(ruling, user, &offer.token.method).await?;
         Ok(again.map(|again| Shown { view, ..again }))
@@ -267,7 +276,7 @@ impl Engine {
         let texts = Texts {
             key: base32::encode(token.secret.expose()),
             parameters: parameters(&token),
-            validity: in_words(config.enrolment.at_login_ms),
+            validity_ms: config.enrolment.at_login_ms,
             label: config.enrolment.label.clone(),
             registration_uri: config.enrolment.registration_uri.clone(),
         };
@@ -326,18 +335,9 @@ fn parameters(token: &Token) -> Vec<String> {
     lines
 }
 
-/// A time in words, in whole minutes where it is some.
-fn in_words(ms: u64) -> String {
-    match ms.div_ceil(1000) {
-        60 => "a minute".to_owned(),
-        seconds if seconds > 60 && seconds % 60 == 0 => format!("{} minutes", seconds / 60),
-        seconds => format!("{seconds} seconds"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Connection, *};
 
     #[test]
     fn half_blocks_need_utf_8() {
@@ -360,31 +360,19 @@ mod tests {
     #[test]
     fn a_key_is_shown_to_somebody_who_sees_it_and_has_given_the_first_factor() {
         let context = Context::default;
-        for (context, shown) in [
-            (context(), true),
-            (Context { silent: Some(true), ..context() }, false),
-            (Context { concatenated: Some(true), ..context() }, false),
-            (Context { mode: Some("second".into()), ..context() }, true),
-            (Context { mode: Some("challenge".into()), ..context() }, false),
-            (
-                Context { mode: Some("challenge".into()), concatenated: Some(true), ..context() },
-                false,
-            ),
+        let caller = |uid| Caller { uid, connection: Connection::Direct(1) };
+        let challenge = || Some("challenge".to_owned());
+        for (uid, context, shown) in [
+            (0, context(), true),
+            (0, Context { mode: Some("second".into()), ..context() }, true),
+            (0, Context { silent: Some(true), ..context() }, false),
+            (0, Context { concatenated: Some(true), ..context() }, false),
+            (0, Context { mode: challenge(), ..context() }, false),
+            (0, Context { mode: challenge(), concatenated: Some(true), ..context() }, false),
+            (1000, context(), false),
+            (1, Context { mode: Some("second".into()), ..context() }, false),
         ] {
-            assert_eq!(may_show(&context), shown, "{context:?}");
-        }
-    }
-
-    #[test]
-    fn times_are_told_in_words() {
-        for (ms, words) in [
-            (10_000, "10 seconds"),
-            (60_000, "a minute"),
-            (90_000, "90 seconds"),
-            (300_000, "5 minutes"),
-            (3_600_000, "60 minutes"),
-        ] {
-            assert_eq!(in_words(ms), words);
+            assert_eq!(may_show(&caller(uid), &context), shown, "{uid} {context:?}");
         }
     }
 }

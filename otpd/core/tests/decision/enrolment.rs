@@ -200,7 +200,7 @@ fn shown(id: &str) -> Token {
 }
 
 #[test]
-fn g04_x05_a_shown_token_is_part_of_the_account_with_its_first_code_only() {
+fn x05_a_shown_token_is_part_of_the_account_with_its_first_code_only() {
     let token = shown("new");
     let now = step(&token, NOW);
     for (given, refusal) in [

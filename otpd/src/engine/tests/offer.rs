@@ -292,6 +292,32 @@ async fn g03_it_is_shown_to_nobody_else() {
     assert!(!world.admits(&silent, b"totp").await, "where notices are not shown");
 }
 
+/// A program of the user's begins their logins on the bus: whoever has got hold of a session would
+/// enrol by it, without the password that polkit asks for.
+#[tokio::test]
+async fn a_key_is_shown_to_logins_of_root_only() {
+    let world = World::new(&format!("[bus]\ntrusted_callers = [\"bob\"]\n{POLICY}"));
+    for caller in [user(ALICE), user(1001)] {
+        let (session, step) = world.engine.begin(&caller, "alice", sshd()).await.unwrap();
+        assert_eq!(step, Step::prompt(GENERIC, false, None));
+        let word = Zeroizing::new(b"totp".to_vec());
+        let step = world.engine.respond(&caller, &session, word).await.unwrap();
+        assert_eq!(step, Step::bare(StepKind::Denied));
+    }
+    assert!(world.is_nobody("alice").await);
+}
+
+#[tokio::test]
+async fn x04_a_key_is_repeated_in_its_session_until_its_code_and_never_after() {
+    let world = World::new(POLICY);
+    let (one, other) = (world.first("alice").await, world.first_with("alice", 2, sshd()).await);
+    assert_eq!(world.after(&one, "").await.key(), one.key());
+    assert_ne!(other.key(), one.key(), "another session has another one");
+    assert!(world.admits(&one, &one.app().code(world.now_step())).await);
+    assert!(!world.admits(&other, b"").await, "the user is enrolled");
+    assert_eq!(world.first("alice").await.step, Step::prompt(GENERIC, false, None));
+}
+
 #[tokio::test]
 async fn other_policies_show_nothing() {
     for change in [
