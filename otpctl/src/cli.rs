@@ -171,6 +171,9 @@ pub(crate) struct TokenAdd {
     /// Where to draw the QR code: terminal, FILE.png or FILE.svg
     #[arg(long, value_name = "terminal|FILE")]
     pub(crate) qr: Option<Qr>,
+    /// Width and height of FILE.png in pixels; without it eight for each module of the code
+    #[arg(long, value_name = "PIXELS", requires = "qr", value_parser = clap::value_parser!(u16).range(64..=4096))]
+    pub(crate) qr_size: Option<u16>,
     /// Active at once, without a first code (administrators)
     #[arg(long)]
     pub(crate) no_confirm: bool,

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod journal;
 pub mod keys;
 pub mod notify;
+pub mod poster;
 pub mod process;
 pub mod service;
 pub mod store;

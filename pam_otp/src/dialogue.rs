@@ -45,6 +45,9 @@ const CHALLENGE: &str = "challenge";
 /// Most steps of one login: more than any login has, and an end where a daemon knows none.
 const STEPS: usize = 16;
 
+/// Most lines of one notice; more are left out.
+const LINES: usize = 64;
+
 /// The daemon, as one login sees it. What goes wrong is told to the administrator.
 pub(crate) trait Daemon {
     /// Begins a login: the session and its first step.
@@ -187,9 +190,6 @@ impl<H: Host, D: Daemon> Login<'_, H, D> {
 
     /// The code for a prompt: from PAM_AUTHTOK or from the person.
     fn answer(&mut self, step: &Step) -> Result<Secret, Outcome> {
-        if let Some(notice) = step.notice().filter(|_| !self.options.no_warn) {
-            self.host.notice(&prompt_text(notice));
-        }
         let split = step.split().and_then(|digits| usize::try_from(digits).ok());
         let split = split.filter(|digits| *digits > 0 && self.options.concatenated());
         if split.is_none() && self.options.concatenated() {
@@ -231,7 +231,8 @@ impl<H: Host, D: Daemon> Login<'_, H, D> {
             (None, None) => step.text(),
         };
         let echo = (self.options.echo || step.echo()) && combined.is_none();
-        let reply = self.host.prompt(&prompt_text(text), echo).ok_or(Outcome::Conversation)?;
+        let notice = step.notice().filter(|_| !self.options.no_warn);
+        let reply = self.host.prompt(&under(notice, text), echo).ok_or(Outcome::Conversation)?;
         if reply.first() == Some(&b'\x08') {
             return Err(self.deny(
                 "sshd has put a filler in place of the reply: it lets this user in on no account \
@@ -277,6 +278,21 @@ impl<H: Host, D: Daemon> Login<'_, H, D> {
             self.host.log(Priority::Debug, &format!("step {:?}", step.kind()));
         }
     }
+}
+
+/// A prompt with the lines of a notice above it, in one message. Messages of their own would not do
+/// for what has to be seen whole: sshd takes 32 of them before a prompt, from 10.3 on it sends each
+/// to the client apart, and clients up to 10.2 then write everything but ASCII as octal numbers. The
+/// message may be longer than PAM_MAX_MSG_SIZE, which libpam, sshd, login and su do not hold anybody
+/// to. It may have a key in it.
+fn under(notice: Option<&str>, text: &str) -> Zeroizing<String> {
+    let mut message = Zeroizing::new(String::with_capacity(16 * 1024));
+    for line in notice.into_iter().flat_map(|notice| notice.split('\n').take(LINES)) {
+        message.push_str(&Zeroizing::new(prompt_text(line)));
+        message.push('\n');
+    }
+    message.push_str(&prompt_text(text));
+    message
 }
 
 /// Password and code of a field that ends in `digits` digits.

@@ -31,6 +31,27 @@ pub struct Token {
 }
 
 impl Token {
+    /// A token of six digits as an app has it that was given the key in base32.
+    pub fn of_key(kind: &str, key: &str) -> Self {
+        Self {
+            id: String::new(),
+            user: String::new(),
+            kind: kind.to_owned(),
+            digits: 6,
+            secret: key.to_owned(),
+            uri: String::new(),
+            next: Cell::default(),
+        }
+    }
+
+    /// A token as an app has it that has scanned the URI.
+    pub fn of_uri(uri: &str) -> Self {
+        let (start, query) = uri.split_once('?').expect("an otpauth URI");
+        let kind = start.strip_prefix("otpauth://").and_then(|rest| rest.split_once('/'));
+        let key = query.split('&').find_map(|pair| pair.strip_prefix("secret="));
+        Self { uri: uri.to_owned(), ..Self::of_key(kind.unwrap().0, key.unwrap()) }
+    }
+
     /// The next code that was never shown: HOTP's next counter, TOTP's current step.
     pub fn code(&self) -> String {
         match self.kind.as_str() {

@@ -18,6 +18,7 @@ pub mod pam;
 pub mod polkit;
 pub mod process;
 pub mod protocol;
+pub mod screen;
 pub mod settings;
 pub mod sshd;
 pub mod terminal;
@@ -31,4 +32,5 @@ pub use namespace::{ALICE, BOB, MODULE, NOBODY, PANIC_MODULE, PASSWORD, PROGRAMS
 pub use otpd::Otpd;
 pub use pam::{Host, Login, Outcome};
 pub use polkit::Polkit;
+pub use screen::Screen;
 pub use world::World;

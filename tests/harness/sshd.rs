@@ -143,6 +143,13 @@ impl Sshd {
         )
     }
 
+    /// An ssh client that asks at its terminal.
+    pub fn at_terminal(&self, user: &str) -> Command {
+        let mut ssh = self.client(HOST, user, "");
+        ssh.env_remove("SSH_ASKPASS").env_remove("SSH_ASKPASS_REQUIRE").env_remove("ASK");
+        ssh
+    }
+
     /// An ssh client that takes its replies from the folder `ask`.
     fn client(&self, address: &str, user: &str, ask: &str) -> Command {
         let preferred = match self.methods {

@@ -6,6 +6,7 @@ mod contract;
 mod crash;
 mod delivery;
 mod doors;
+mod enrolment;
 mod environment;
 mod input;
 mod leaks;

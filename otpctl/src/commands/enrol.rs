@@ -96,7 +96,8 @@ struct Places {
 
 #[derive(Clone, Copy)]
 enum Picture {
-    Png,
+    /// Of so many pixels a side.
+    Png(Option<u16>),
     Svg,
 }
 
@@ -105,10 +106,13 @@ impl Places {
     /// standard output is none, there is nowhere to tell it.
     fn prepare(args: &TokenAdd, out: &Output) -> Result<Self, Failure> {
         let picture = match &args.qr {
-            Some(Qr::Png(path)) => Some((Picture::Png, path)),
+            Some(Qr::Png(path)) => Some((Picture::Png(args.qr_size), path)),
             Some(Qr::Svg(path)) => Some((Picture::Svg, path)),
             Some(Qr::Terminal) | None => None,
         };
+        if args.qr_size.is_some() && !matches!(args.qr, Some(Qr::Png(_))) {
+            return Err(Failure::usage("--qr-size is for a PNG file: name it with --qr FILE.png"));
+        }
         if args.method.as_deref().is_some_and(|method| DELIVERED.contains(&method)) {
             if args.qr.is_some() || args.output.is_some() {
                 return Err(Failure::usage(
@@ -150,7 +154,7 @@ impl Places {
         if let Some((kind, file)) = self.picture {
             let code = Code::new(uri.as_bytes())?;
             let path = match kind {
-                Picture::Png => file.write(&code.png()?)?,
+                Picture::Png(size) => file.write(&code.png(size)?)?,
                 Picture::Svg => file.write(code.svg().as_bytes())?,
             };
             out.notice(&format!("The QR code is in {}.", path.display()))?;

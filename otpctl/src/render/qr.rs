@@ -12,7 +12,7 @@ const QUIET: usize = 4;
 const LEAST_QUIET: usize = 2;
 /// Rows of a terminal of 24 that leave one for the prompt.
 const ROWS: usize = 23;
-/// Pixels along a module's side: one byte of a PNG row with one bit a pixel.
+/// Pixels along a module's side.
 const PIXELS: u32 = 8;
 
 /// A QR code.
@@ -79,22 +79,28 @@ impl Code {
         out
     }
 
-    /// A PNG file, eight pixels a module.
-    pub(crate) fn png(&self) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    /// A PNG file of so many pixels a side; without a size eight pixels a module. Modules have whole
+    /// pixels, and what is left over is light around them.
+    pub(crate) fn png(&self, size: Option<u16>) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let side = self.width + 2 * QUIET;
-        let mut rows = Zeroizing::new(Vec::with_capacity(side * side * PIXELS as usize));
-        for y in (0..side).map(|y| y.checked_sub(QUIET)) {
-            for _ in 0..PIXELS {
-                let row = (0..side).map(|x| self.dark(x.checked_sub(QUIET), y));
-                rows.extend(row.map(|dark| if dark { 0x00 } else { 0xff }));
-            }
+        let pixels = size.map_or(side * PIXELS as usize, usize::from);
+        let module = pixels / side;
+        if module == 0 {
+            let text = format!("--qr-size: the code needs at least {side} pixels");
+            return Err(Failure::failed(text));
         }
+        let margin = (pixels - module * side) / 2 + module * QUIET;
+        let at = |pixel: usize| pixel.checked_sub(margin).map(|pixel| pixel / module);
+        let mut rows = Zeroizing::new(Vec::with_capacity(pixels * pixels));
+        for y in (0..pixels).map(at) {
+            rows.extend((0..pixels).map(|x| if self.dark(at(x), y) { 0x00 } else { 0xff }));
+        }
+        let pixels = u32::try_from(pixels).unwrap_or(u32::MAX);
         let failed = |error| Failure::failed(format!("the QR code as PNG: {error}"));
-        let pixels = u32::try_from(side).unwrap_or(u32::MAX).saturating_mul(PIXELS);
         let mut file = Zeroizing::new(Vec::new());
         let mut encoder = png::Encoder::new(&mut *file, pixels, pixels);
         encoder.set_color(png::ColorType::Grayscale);
-        encoder.set_depth(png::BitDepth::One);
+        encoder.set_depth(png::BitDepth::Eight);
         let mut writer = encoder.write_header().map_err(failed)?;
         writer.write_image_data(&rows).map_err(failed)?;
         writer.finish().map_err(failed)?;

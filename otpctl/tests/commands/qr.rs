@@ -22,6 +22,26 @@ fn a_png_can_be_scanned() {
     assert_eq!(scanned(&machine.path("q.png")), uri());
 }
 
+#[test]
+fn g10_a_png_has_the_size_that_is_asked_for() {
+    for size in [64_u32, 200, 400, 1000] {
+        let machine = Machine::start();
+        let done = otpctl(&machine, &format!("token add alice --qr q.png --qr-size {size}"), "");
+        assert_eq!(done.code, 0, "{}", done.err);
+        let file = std::fs::read(machine.path("q.png")).unwrap();
+        let number = |at: usize| u32::from_be_bytes(file[at..at + 4].try_into().unwrap());
+        assert_eq!((number(16), number(20)), (size, size));
+        if size > 64 {
+            assert_eq!(scanned(&machine.path("q.png")), uri());
+        }
+    }
+    let machine = Machine::start();
+    for wrong in ["--qr q.svg --qr-size 400", "--qr-size 400", "--qr q.png --qr-size 63"] {
+        let done = otpctl(&machine, &format!("token add alice {wrong}"), "");
+        assert_eq!(done.code, 2, "{wrong}: {}", done.err);
+    }
+}
+
 /// The rectangles of the SVG, drawn as a bitmap, are the same picture.
 #[test]
 fn an_svg_can_be_scanned() {

@@ -3,7 +3,8 @@
 
 use crate::{
     account::{Account, check_text},
-    code::{FEWEST, MOST},
+    code::{FEWEST, MOST, Reply},
+    consume::{Credential, Refusal, Rules, Scope, consume},
     error::Error,
     out_of_band,
     secret::Secret,
@@ -82,6 +83,43 @@ pub fn begin(account: &mut Account, new: NewToken, now_ms: i64) -> Result<(), Er
         expires_ms: new.expires_ms,
     });
     Ok(())
+}
+
+/// Whether the user gets a credential at a login: they have no confirmed token, or such ones only
+/// whose first code was sent to them at a login and has not been answered yet.
+#[must_use]
+pub fn open(account: &Account) -> bool {
+    let mut confirmed = account.tokens.iter().filter(|token| token.confirmed());
+    confirmed.all(|token| out_of_band::underway(account, token))
+}
+
+/// Makes the token that was shown at a login part of the account, active and with its first code
+/// consumed. Tokens that nobody has confirmed or answered yet go. Where it does not succeed, the
+/// account is as it was: what the person was shown, no guess can be made at, so nothing is charged.
+///
+/// # Errors
+/// [`Refusal`]: that of the code as in [`consume`], [`Refusal::Locked`] among them;
+/// [`Refusal::Disabled`] for an account that is not [`open`] and for a token that cannot be.
+pub fn adopt(
+    account: &mut Account,
+    mut new: NewToken,
+    reply: &Reply,
+    rules: &Rules<'_>,
+    now_ms: i64,
+) -> Result<Credential, Refusal> {
+    if !open(account) {
+        return Err(Refusal::Disabled);
+    }
+    let id = new.id.clone();
+    new.pending_until_ms = Some(now_ms);
+    let mut draft = Account { throttle: account.throttle, ..Account::default() };
+    begin(&mut draft, new, now_ms).map_err(|_| Refusal::Disabled)?;
+    let credential = consume(Some(&mut draft), reply, Scope::Token(&id), rules, now_ms)?;
+    account.tokens = draft.tokens;
+    account.challenges.clear();
+    account.throttle.clear();
+    account.last_success_ms = Some(now_ms);
+    Ok(credential)
 }
 
 /// The wanted label if it is free; for an empty one the first free of "method", "method 2", …

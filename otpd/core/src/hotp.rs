@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc_4226_appendix_d() {
+    fn g02_rfc_4226_appendix_d() {
         let secret = secret(b"12345678901234567890");
         let table = [
             ("cc93cf18508d94934c64b65d8ba7667fb7cde4b0", 1_284_755_224, "755224"),

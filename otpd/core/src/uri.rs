@@ -40,6 +40,18 @@ pub struct Parsed {
     pub counter: u64,
 }
 
+/// How much a URI says of a token. Apps read all three alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Everything, defaults as well.
+    Full,
+    /// Without the algorithm, the digits and the period that every app takes where none is given:
+    /// SHA1, 6 digits, 30 s.
+    Short,
+    /// Like [`Detail::Short`], and the issuer once instead of twice.
+    Shortest,
+}
+
 /// The URI that gives `token` to an app: spaces are `%20`, never `+`; colons are dropped from
 /// issuer and account, where they separate the two. An empty issuer is left out.
 ///
@@ -51,18 +63,20 @@ pub fn provisioning(
     issuer: &str,
     account: &str,
 ) -> Result<Zeroizing<String>, Error> {
-    let (kind, moving, value) = match token.factor {
-        Factor::Hotp => ("hotp", "counter", token.next),
-        Factor::Totp { t0_ms: 0, period_ms } if period_ms > 0 && period_ms % 1000 == 0 => {
-            ("totp", "period", period_ms / 1000)
-        }
-        Factor::OutOfBand(_) => {
-            return Err(Error::Uri("codes that are delivered have none"));
-        }
-        Factor::Totp { .. } => {
-            return Err(Error::Uri("T0 must be 0 and the period a whole number of seconds"));
-        }
-    };
+    spelled(token, issuer, account, Detail::Full)
+}
+
+/// [`provisioning`] with less detail, for where there is little room.
+///
+/// # Errors
+/// As [`provisioning`].
+pub fn spelled(
+    token: &Token,
+    issuer: &str,
+    account: &str,
+    detail: Detail,
+) -> Result<Zeroizing<String>, Error> {
+    let (kind, moving, value) = moving(token.factor, token.next)?;
     let algorithm = match token.algorithm {
         Algorithm::Sha1 => "SHA1",
         Algorithm::Sha256 => "SHA256",
@@ -75,15 +89,47 @@ pub fn provisioning(
     let length = fixed + 2 * issuer.len() + account.len() + secret.len();
     let mut uri = Zeroizing::new(String::with_capacity(length));
     let mut push = |pieces: &[&str]| pieces.iter().for_each(|piece| uri.push_str(piece));
-    push(&["otpauth://", kind, "/"]);
-    if issuer.is_empty() {
-        push(&[&account, "?secret=", &secret]);
-    } else {
-        push(&[&issuer, ":", &account, "?secret=", &secret, "&issuer=", &issuer]);
+    push(&[SCHEME, kind, "/"]);
+    if !issuer.is_empty() && detail != Detail::Shortest {
+        push(&[&issuer, ":"]);
     }
-    push(&["&algorithm=", algorithm, "&digits=", &token.digits.to_string()]);
-    push(&["&", moving, "=", &value.to_string()]);
+    push(&[&account, "?secret=", &secret]);
+    if !issuer.is_empty() {
+        push(&["&issuer=", &issuer]);
+    }
+    let all = detail == Detail::Full;
+    if all || token.algorithm != Algorithm::Sha1 {
+        push(&["&algorithm=", algorithm]);
+    }
+    if all || token.digits != 6 {
+        push(&["&digits=", &token.digits.to_string()]);
+    }
+    if all || moving != "period" || value != 30 {
+        push(&["&", moving, "=", &value.to_string()]);
+    }
     Ok(uri)
+}
+
+/// Whether a URI can tell of tokens of this kind; a counter's is always there, apps ask for it.
+///
+/// # Errors
+/// As [`provisioning`].
+pub fn check(factor: Factor) -> Result<(), Error> {
+    moving(factor, 0).map(drop)
+}
+
+/// The type, and the parameter that moves the code on.
+fn moving(factor: Factor, next: u64) -> Result<(&'static str, &'static str, u64), Error> {
+    match factor {
+        Factor::Hotp => Ok(("hotp", "counter", next)),
+        Factor::Totp { t0_ms: 0, period_ms } if period_ms > 0 && period_ms % 1000 == 0 => {
+            Ok(("totp", "period", period_ms / 1000))
+        }
+        Factor::OutOfBand(_) => Err(Error::Uri("codes that are delivered have none")),
+        Factor::Totp { .. } => {
+            Err(Error::Uri("T0 must be 0 and the period a whole number of seconds"))
+        }
+    }
 }
 
 /// Reads a URI of another program: upper and lower case are the same in the scheme, type and

@@ -71,6 +71,16 @@ impl Step {
         self
     }
 
+    /// A prompt with a notice before it, of several lines; `text` and `echo` as in
+    /// [`Step::prompt`]. The notice may hold a secret and is for the person's eyes only.
+    #[must_use]
+    pub fn notice_then_prompt(notice: &str, text: &str, echo: bool) -> Self {
+        let mut step = Self::prompt(text, echo, None);
+        step.kind = StepKind::NoticeThenPrompt as u32;
+        step.details.insert("notice".into(), owned(Variant::from(notice)));
+        step
+    }
+
     /// A step without text and details: granted, denied or not required.
     #[must_use]
     pub fn bare(kind: StepKind) -> Self {
@@ -104,7 +114,7 @@ impl Step {
         }
     }
 
-    /// The notice that goes before the prompt, if there is one.
+    /// The notice that goes before the prompt, if there is one: lines of text.
     #[must_use]
     pub fn notice(&self) -> Option<&str> {
         self.words("notice")

@@ -113,6 +113,35 @@ pub struct Enrolment {
     pub issuer: Option<String>,
     /// How long an enrolled token may wait for its first code, in milliseconds.
     pub pending_ms: u64,
+    /// How long a key that is shown at a login is good, in milliseconds.
+    pub at_login_ms: u64,
+    /// How a login shows the QR code of a key.
+    pub qr: Qr,
+    /// A caption beside it.
+    pub label: Option<String>,
+    /// A page where people register otherwise, which is named there as well.
+    pub registration_uri: Option<String>,
+}
+
+/// How a login shows the QR code of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Qr {
+    /// For a terminal with a dark background.
+    Dark,
+    /// For one with a light background.
+    Light,
+    /// Not at all: the key as text.
+    None,
+}
+
+impl Qr {
+    /// The words of the configuration.
+    const ALL: [(&'static str, Self); 3] =
+        [("dark", Self::Dark), ("light", Self::Light), ("none", Self::None)];
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, qr)| *qr == self).map_or("", |(name, _)| *name)
+    }
 }
 
 /// How much of the daemon others may use.

@@ -6,6 +6,7 @@ use otp_core::{
     contact::Channel,
     policy::{self, FactorRule, Rule, Unenrolled},
     token::Factor,
+    uri,
 };
 use otp_ipc::names::SELF_SERVICE;
 
@@ -125,6 +126,15 @@ fn channel(name: &str, methods: &[Method]) -> Option<Channel> {
     }
 }
 
+/// Whether an app makes the codes of that method and no URI tells it how.
+fn untellable(name: &str, methods: &[Method]) -> bool {
+    let method = methods.iter().find(|method| method.name == name);
+    method.is_some_and(|method| match method.factor {
+        Factor::OutOfBand(_) => false,
+        Factor::Totp { .. } | Factor::Hotp => uri::check(method.factor).is_err(),
+    })
+}
+
 /// The methods that a rule names and that no provider delivers, each once.
 fn undelivered<'a>(
     rule: &'a Rule,
@@ -138,8 +148,8 @@ fn undelivered<'a>(
         .collect()
 }
 
-/// A rule that enrols at the login needs a way to deliver, and no login may be one of two such
-/// rules that leave open which channel comes first.
+/// A rule that enrols at the login needs a method to do that with, which apps can follow, and no
+/// login may be one of two such rules that leave open which channel comes first.
 fn check_enrolment<'a>(
     rule: &Rule,
     place: &Place,
@@ -154,15 +164,22 @@ fn check_enrolment<'a>(
     };
     let own = channels(rule);
     let name = &rule.name;
-    if own.is_empty() {
+    if rule.enrol.is_empty() {
         return Err(place.error(format!(
-            "policy \"{name}\": unenrolled = \"enrol\" needs a method in enrol whose codes are \
-             delivered, such as \"sms\" or \"email\""
+            "policy \"{name}\": unenrolled = \"enrol\" needs a method in enrol, such as \"totp\", \
+             \"sms\" or \"email\""
+        )));
+    }
+    if let Some(method) = rule.enrol.iter().find(|name| untellable(name, methods)) {
+        return Err(place.error(format!(
+            "policy \"{name}\": method \"{method}\" cannot be enrolled at the login: authenticator \
+             apps cannot follow a T0 or a step that is not whole seconds; take it out of enrol, or \
+             change t0 or time_step of the method"
         )));
     }
     for (other, at) in earlier {
         let theirs = channels(other);
-        let differ = own.is_disjoint(&theirs) && !theirs.is_empty();
+        let differ = own.is_disjoint(&theirs) && !own.is_empty() && !theirs.is_empty();
         if other.unenrolled == Unenrolled::Enrol && differ && policy::meet(other, rule) {
             let other = &other.name;
             return Err(place.error(format!(

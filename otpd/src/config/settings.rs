@@ -10,7 +10,7 @@ use otp_core::{
 use otp_ipc::names;
 
 use super::{
-    Bus, Caller, Enrolment, Limits, Store,
+    Bus, Caller, Enrolment, Limits, Qr, Store,
     duration::{DAY, HOUR, MINUTE, SECOND},
     error::{ConfigError, Place},
     section::{Section, quoted, text},
@@ -120,8 +120,28 @@ pub(super) fn enrolment(mut section: Section) -> Result<Enrolment> {
             (plain && issuer.trim() == issuer).then(|| issuer.to_owned())
         })?;
     let pending_ms = section.duration("pending", MINUTE..=7 * DAY, 10 * MINUTE)?;
+    let at_login_ms = section.duration("at_login", 10 * SECOND..=HOUR, 5 * MINUTE)?;
+    let qr = section.choice("qr", &Qr::ALL, Qr::Dark)?;
+    let label = section.value("label", TITLE, title)?;
+    let registration_uri = section.value(
+        "registration_uri",
+        "https:// and up to 192 characters of ASCII, without white space",
+        |value| {
+            let uri = text(value)?;
+            let plain = uri.len() <= 200 && uri.chars().all(|c| c.is_ascii_graphic());
+            let named = uri.strip_prefix("https://").is_some_and(|rest| !rest.is_empty());
+            (plain && named).then(|| uri.to_owned())
+        },
+    )?;
     section.end()?;
-    Ok(Enrolment { issuer: issuer.map(|(issuer, _)| issuer), pending_ms })
+    Ok(Enrolment {
+        issuer: issuer.map(|(issuer, _)| issuer),
+        pending_ms,
+        at_login_ms,
+        qr,
+        label: label.map(|(label, _)| label),
+        registration_uri: registration_uri.map(|(uri, _)| uri),
+    })
 }
 
 pub(super) fn limits(mut section: Section) -> Result<Limits> {

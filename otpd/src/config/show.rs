@@ -7,7 +7,7 @@ use otp_core::{
     token::{Algorithm, Factor},
 };
 
-use super::{Caller, Config, Method};
+use super::{Caller, Config, Enrolment, Method};
 
 impl Display for Config {
     /// Writes TOML that [`Config::load`] reads as an equal configuration.
@@ -23,10 +23,7 @@ impl Display for Config {
         writeln!(f, "[lockout]\nafter = {}\nfirst = \"{}ms\"", lockout.after, lockout.first_ms)?;
         writeln!(f, "longest = \"{}ms\"", lockout.longest_ms)?;
         writeln!(f, "disable_after = {}\n", lockout.disable_after)?;
-        writeln!(f, "[enrolment]\npending = \"{}ms\"", self.enrolment.pending_ms)?;
-        if let Some(issuer) = &self.enrolment.issuer {
-            writeln!(f, "issuer = {}", Text(issuer))?;
-        }
+        write_enrolment(f, &self.enrolment)?;
         let limits = &self.limits;
         writeln!(f, "\n[limits]\nsessions = {}", limits.sessions)?;
         writeln!(f, "sessions_per_user = {}", limits.sessions_per_user)?;
@@ -55,6 +52,22 @@ impl Display for Config {
         self.methods.iter().try_for_each(|method| write_method(f, method))?;
         self.rules.iter().try_for_each(|rule| write_rule(f, rule))
     }
+}
+
+fn write_enrolment(f: &mut Formatter<'_>, enrolment: &Enrolment) -> fmt::Result {
+    writeln!(f, "[enrolment]\npending = \"{}ms\"", enrolment.pending_ms)?;
+    writeln!(f, "at_login = \"{}ms\"\nqr = \"{}\"", enrolment.at_login_ms, enrolment.qr.name())?;
+    let texts = [
+        ("issuer", &enrolment.issuer),
+        ("label", &enrolment.label),
+        ("registration_uri", &enrolment.registration_uri),
+    ];
+    for (key, text) in texts {
+        if let Some(text) = text {
+            writeln!(f, "{key} = {}", Text(text))?;
+        }
+    }
+    Ok(())
 }
 
 fn write_method(f: &mut Formatter<'_>, method: &Method) -> fmt::Result {
@@ -205,6 +218,10 @@ mod tests {
             [enrolment]
             issuer = "Ex \"ample\" \\"
             pending = "1h"
+            at_login = "1m"
+            qr = "light"
+            label = "Acme \"login\""
+            registration_uri = "https://id.example.com/otp"
             [limits]
             sessions = 100
             sessions_per_user = 3

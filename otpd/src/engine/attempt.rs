@@ -6,7 +6,7 @@ use std::sync::Arc;
 use otp_core::{
     account::Account,
     code::Digits,
-    contact::Channel,
+    contact::{Channel, Contacts},
     enrolment::{self, NewToken},
     out_of_band,
     secret::Secret,
@@ -122,10 +122,7 @@ impl Attempt {
     /// Whether the user gets a token at this login: they have none, or such as were made at a login
     /// and have not been answered yet.
     fn enrols(&self, work: &Work<'_>) -> bool {
-        work.account.as_ref().is_none_or(|account| {
-            let mut tokens = account.tokens.iter().filter(|token| token.confirmed());
-            tokens.all(|token| out_of_band::underway(account, token))
-        })
+        work.account.as_ref().is_none_or(enrolment::open)
     }
 
     /// Makes the token; it goes again if its first message cannot be sent.
@@ -256,14 +253,8 @@ impl Attempt {
     fn reachable<'w>(&self, work: &Work<'_>, ways: &'w [Way]) -> Option<(&'w Way, Recipient)> {
         let set = work.account.as_ref().map(|account| account.contacts.clone()).unwrap_or_default();
         let contacts = in_force(&set, &self.request.known);
-        ways.iter().find_map(|way| {
-            let recipient = match way.channel {
-                Channel::Sms => contacts.mobile.clone().map(Recipient::Phone),
-                Channel::Email => contacts.mail.clone().map(Recipient::Mailbox),
-            };
-            let recipient = recipient.filter(|to| self.ruling.loaded.config.budget.reaches(to))?;
-            Some((way, recipient))
-        })
+        let budget = &self.ruling.loaded.config.budget;
+        ways.iter().find_map(|way| Some((way, recipient(&contacts, way.channel, budget)?)))
     }
 
     fn message(&self, way: &Way, token: &str, recipient: &Recipient, code: &Digits) -> Message {
@@ -304,10 +295,14 @@ impl Attempt {
     ) -> Notice {
         let words = work.account.as_ref().map(|account| self.ruling.words(account, self.now_ms));
         let mut words = words.unwrap_or_default();
-        for other in self.request.offered.iter().filter(|_| self.enrols(work)) {
-            let reachable = self.reachable(work, std::slice::from_ref(other)).is_some();
-            if reachable && !words.contains(&other.method) {
-                words.push(other.method.clone());
+        if self.enrols(work) {
+            let reached =
+                |other: &&Way| self.reachable(work, std::slice::from_ref(*other)).is_some();
+            let others = self.request.others.iter().filter(reached).map(|other| &other.method);
+            for other in others.chain(&self.request.apps) {
+                if !words.contains(other) {
+                    words.push(other.clone());
+                }
             }
         }
         words.retain(|word| *word != way.method);
@@ -320,6 +315,19 @@ impl Attempt {
         event.detail = Some(detail);
         event
     }
+}
+
+/// Where codes of a channel go, if there is such a place and messages may go there.
+pub(super) fn recipient(
+    contacts: &Contacts,
+    channel: Channel,
+    budget: &Budget,
+) -> Option<Recipient> {
+    let recipient = match channel {
+        Channel::Sms => contacts.mobile.clone().map(Recipient::Phone),
+        Channel::Email => contacts.mail.clone().map(Recipient::Mailbox),
+    };
+    recipient.filter(|to| budget.reaches(to))
 }
 
 /// The user's active token of that method.

@@ -63,7 +63,8 @@ impl Engine {
         check_bounds(user, &context)?;
         let for_many = self.may_begin(caller, user).await?;
         let found = self.circumstances(user, &context).await;
-        let ruling = Arc::new(Ruling::for_login(self.config(), user, &context, &found));
+        let ruling = Ruling::for_login(self.config(), user, &context, &found);
+        let ruling = Arc::new(ruling.seen_by(caller, &context));
         let name = UserName::parse(user).ok();
         // A policy that asks nothing holds without the store: the administrator's way back in.
         let enrolment = match &name {
@@ -95,17 +96,24 @@ impl Engine {
         let own = enrolment.filter(|_| !for_later);
         let own = own.is_some_and(|enrolment| ruling.has_own(&enrolment, self.now_ms()));
         let waits = ruling.chooses() && !for_later;
-        let mut notice = None;
-        if reachable && !own && !waits && may_send(&context) {
+        let (mut notice, mut shown) = (None, None);
+        if reachable && !own && may_send(&context) {
             let origin = origin(caller, &context, "");
-            notice = self.send_code(&ruling, user, origin, None).await?;
+            if course == Course::Enrol {
+                (notice, shown) = self.first_way(&ruling, user, origin, waits).await?;
+            } else if !waits {
+                notice = self.send_code(&ruling, user, origin, None).await?;
+            }
         }
         if for_later {
             return Ok((String::new(), Step::prompt(&ruling.later(notice.as_ref()), false, None)));
         }
-        let step = ruling.ask(&context, notice.as_ref(), split);
+        let step = match &shown {
+            Some(shown) => shown.step(),
+            None => ruling.ask(&context, notice.as_ref(), split),
+        };
         let id = super::random_id()?;
-        let until_ms = now_ms.saturating_add(self.config().config.limits.prompt_lifetime_ms);
+        let until_ms = now_ms.saturating_add(ruling.patience_ms(shown.is_some()));
         let (caller, user) = (caller.clone(), user.to_owned());
         let session = Session {
             caller,
@@ -117,6 +125,7 @@ impl Engine {
             until_ms,
             split,
             notice,
+            shown,
             words: 0,
         };
         let begun = self.sessions().begin(id.clone(), session, for_many, now_ms);
@@ -155,11 +164,11 @@ impl Engine {
             return Err(Error::UnknownSession);
         }
         let reply = Reply::parse(&reply);
-        if self.decide(waiting, session, reply).await? {
-            Ok(Step::bare(StepKind::Granted))
-        } else {
-            Ok(Step::bare(StepKind::Denied))
-        }
+        let granted = match waiting.shown.clone() {
+            Some(shown) => self.adopt(waiting, shown, session, reply).await?,
+            None => self.decide(waiting, session, reply).await?,
+        };
+        if granted { Ok(Step::bare(StepKind::Granted)) } else { Ok(Step::bare(StepKind::Denied)) }
     }
 
     /// Ends a session without an answer; nothing is charged.

@@ -111,8 +111,10 @@ pub(super) struct Request {
     pub(super) ways: Vec<Way>,
     /// For users without a token; of none: nobody is enrolled.
     pub(super) enrolling: Vec<Way>,
-    /// The ways that such users may ask for after this one.
-    pub(super) offered: Vec<Way>,
+    /// All ways that such a user may go on with, those among them.
+    pub(super) others: Vec<Way>,
+    /// The methods of apps that a user without a token may go on with.
+    pub(super) apps: Vec<String>,
     /// What the directory knows; what an administrator has set comes first.
     pub(super) known: Contacts,
     /// The user id, for an account that is made.

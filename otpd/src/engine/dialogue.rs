@@ -19,39 +19,34 @@ use super::{
 use crate::{
     audit::Origin,
     config::Prompt,
+    directory::Entry,
     store::{Enrolment, Outline},
     text::Message,
 };
 
 /// How long the directory may take to say who is sent a code.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// No method is called so.
-const NO_METHOD: &str = "";
 const SILENT: &str = "the user database does not answer";
 
 impl Engine {
-    /// Sends the user a code, by the method `only` or by the first that is open.
+    /// Sends the user a code, by one of the methods `only` or by the first that is open.
     pub(super) async fn send_code(
         &self,
         ruling: &Arc<Ruling>,
         user: &str,
         origin: Origin,
-        only: Option<&str>,
+        only: Option<&[String]>,
     ) -> Result<Option<Notice>, Error> {
         let (mut ways, mut enrolling) = (ruling.ways(), ruling.enrolling_ways());
-        let offered = enrolling.clone();
         if let Some(only) = only {
-            ways.retain(|way| way.method == only);
-            enrolling.retain(|way| way.method == only);
+            ways.retain(|way| only.contains(&way.method));
+            enrolling.retain(|way| only.contains(&way.method));
         }
         if ways.is_empty() && enrolling.is_empty() && !ruling.chooses() {
             return Ok(None);
         }
-        let asked = tokio::time::timeout(PATIENCE, self.entry(user)).await;
-        let asked = asked.unwrap_or_else(|_| Err(Error::Unavailable(SILENT.to_owned())));
-        // Nothing is sent under another spelling of an account's name, nor where nobody has it; the
-        // store is asked all the same, so that this takes as long.
-        let entry = asked?.filter(|entry| entry.name == user);
+        // Where nobody is reached the store is asked all the same, so that this takes as long.
+        let entry = self.own_entry(user).await?;
         if entry.is_none() {
             (ways, enrolling) = (Vec::new(), Vec::new());
         }
@@ -62,11 +57,20 @@ impl Engine {
             origin,
             ways,
             enrolling,
-            offered,
+            others: ruling.enrolling_ways(),
+            apps: ruling.enrolling_apps().map(|app| app.name.clone()).collect(),
             known: known.unwrap_or_default(),
             uid,
         };
         self.request_code(ruling, request).await
+    }
+
+    /// What the directory says of the user, in time. Nothing is sent and nobody enrols under another
+    /// spelling of an account's name.
+    pub(super) async fn own_entry(&self, user: &str) -> Result<Option<Entry>, Error> {
+        let asked = tokio::time::timeout(PATIENCE, self.entry(user)).await;
+        let asked = asked.unwrap_or_else(|_| Err(Error::Unavailable(SILENT.to_owned())));
+        Ok(asked?.filter(|entry| entry.name == user))
     }
 
     /// Goes on with another method of the user's: sends a code if it is one that is delivered.
@@ -102,11 +106,18 @@ impl Engine {
     ) -> Result<Option<Step>, Error> {
         let Some(waiting) = self.sessions().word(id, &caller.connection) else { return Ok(None) };
         let (user, context) = (waiting.user.as_str(), &waiting.context);
-        let ruling = Arc::new(Ruling::for_login(self.config(), user, context, &waiting.found));
+        let ruling = Ruling::for_login(self.config(), user, context, &waiting.found);
+        let ruling = Arc::new(ruling.seen_by(&waiting.caller, context));
         let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
         let over = self.clock.monotonic_ms() >= waiting.until_ms;
         if over || !may_send(context) || (hopeless && !ruling.chooses()) {
             return Ok(None);
+        }
+        if !hopeless
+            && let Some(shown) = &waiting.shown
+            && let Some(again) = self.shown_again(&ruling, user, shown, word).await?
+        {
+            return Ok(self.show(id, again));
         }
         let only = match (word, &waiting.notice) {
             ("", Some(_)) => return Ok(self.say(id, &ruling, &waiting, self.refreshed(&waiting))),
@@ -117,15 +128,18 @@ impl Engine {
                 None => return Ok(None),
             },
         };
-        let origin = origin(&waiting.caller, context, id);
+        if !hopeless && let Some(shown) = self.chosen(&ruling, user, &only).await? {
+            return Ok(self.show(id, shown));
+        }
         // Nothing is sent where no code will do, which takes as long as where there is no such user.
-        let by = if hopeless { NO_METHOD } else { &only };
+        let (origin, by) = (origin(&waiting.caller, context, id), [only]);
+        let by = if hopeless { &[][..] } else { &by };
         if let Some(notice) = self.send_code(&ruling, user, origin, Some(by)).await? {
             return Ok(self.say(id, &ruling, &waiting, Some(notice)));
         }
         let enrolment = self.watch_store(self.store.enrolment(user).await)?;
-        let own = enrolment.filter(|_| !hopeless).is_some_and(|enrolment| {
-            ruling.owns(&enrolment, self.now_ms()).any(|outline| outline.method == only)
+        let own = enrolment.is_some_and(|enrolment| {
+            ruling.owns(&enrolment, self.now_ms()).any(|outline| by.contains(&outline.method))
         });
         Ok(match own {
             true => self.say(id, &ruling, &waiting, None),
@@ -144,7 +158,7 @@ impl Engine {
         notice: Option<Notice>,
     ) -> Option<Step> {
         let step = ruling.ask(&waiting.context, notice.as_ref(), waiting.split);
-        self.sessions().say(id, notice).then_some(step)
+        self.sessions().say(id, notice, None).then_some(step)
     }
 
     /// What became of the message in the meantime.

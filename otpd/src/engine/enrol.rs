@@ -17,7 +17,7 @@ use super::{
     Authority, Caller, Engine, Error, Ruling, contact::in_force, identity, manage::Change,
 };
 use crate::{
-    config::{Config, Method},
+    config::{Config, Loaded, Method},
     store::Work,
 };
 
@@ -67,7 +67,7 @@ impl Engine {
             pending_until_ms: (options.active != Some(true) && !delivered).then_some(pending),
             expires_ms: options.expires,
         };
-        let issuer = loaded.config.enrolment.issuer.clone().unwrap_or_else(|| self.issuer.clone());
+        let issuer = self.issuer_of(&loaded);
         let change = Change::new("enrol", caller, authority, options.proof);
         let uid = entry.uid;
         let known = entry.contacts;
@@ -97,6 +97,11 @@ impl Engine {
             Ok((id, uri))
         })
         .await
+    }
+
+    /// The issuer that apps show.
+    pub(super) fn issuer_of(&self, loaded: &Loaded) -> String {
+        loaded.config.enrolment.issuer.clone().unwrap_or_else(|| self.issuer.clone())
     }
 
     /// Makes a pending token active with its first code. The user's other pending tokens go.
@@ -235,7 +240,7 @@ fn check_deliverable(
     Err(Error::NoCredential(text.to_owned()))
 }
 
-fn fresh_secret(method: &Method) -> Result<Secret, Error> {
+pub(super) fn fresh_secret(method: &Method) -> Result<Secret, Error> {
     let mut bytes = Zeroizing::new(vec![0_u8; usize::from(method.key_size)]);
     super::fill_random(&mut bytes)?;
     Secret::new(bytes).map_err(Error::from)
@@ -244,7 +249,7 @@ fn fresh_secret(method: &Method) -> Result<Secret, Error> {
 /// Refuses, before anything is made, a method that no provisioning URI can tell of (U11).
 fn check_provisionable(method: &Method) -> Result<(), Error> {
     match method.factor {
-        Factor::Totp { t0_ms, period_ms } if t0_ms != 0 || period_ms % 1000 != 0 => {
+        Factor::Totp { .. } if uri::check(method.factor).is_err() => {
             let text = "authenticator apps cannot follow a T0 or a step that is not whole seconds";
             Err(Error::InvalidArgument(format!("method {:?}: {text}", method.name)))
         }

@@ -1,6 +1,7 @@
 //! One function for each use case: transitions of `otp_core` against the ports. This is the only
 //! room that sees the store, the directories and the sessions together.
 
+mod adoption;
 mod attempt;
 mod authenticate;
 mod challenge;
@@ -12,6 +13,7 @@ mod error;
 mod explain;
 mod identity;
 mod manage;
+mod offer;
 mod outbox;
 mod query;
 mod sessions;
@@ -298,6 +300,8 @@ struct Ruling {
     method: Option<String>,
     service: String,
     locale: Locale,
+    /// Whether the login may show a key to whoever is at the prompt; see [`Ruling::seen_by`].
+    shows: bool,
 }
 
 impl Ruling {
@@ -310,10 +314,10 @@ impl Ruling {
     ) -> Self {
         let decision = found.decide(&loaded.config.rules, user);
         let (rule, cause) = (decision.effect(), decision.cause);
-        let service = found.service.clone();
+        let (method, service) = (context.method.clone(), found.service.clone());
         let usual = loaded.config.prompts.language(&service);
         let locale = Locale::of(context.language.as_deref(), usual);
-        Self { loaded, rule, cause, method: context.method.clone(), service, locale }
+        Self { loaded, rule, cause, method, service, locale, shows: false }
     }
 
     /// For a change that `user` makes with `otpctl`.
@@ -341,7 +345,7 @@ impl Ruling {
     fn unrestricted(loaded: Arc<Loaded>) -> Self {
         let (rule, cause, service) = (Rule::last(), Cause::Matches, SELF_SERVICE.to_owned());
         let locale = Locale::of(None, loaded.config.prompts.language(&service));
-        Self { loaded, rule, cause, method: None, service, locale }
+        Self { loaded, rule, cause, method: None, service, locale, shows: false }
     }
 
     fn accepts(&self, method: &str) -> bool {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use otp_ipc::Context;
 
-use super::{Caller, Connection, challenge::Notice, circumstances::Circumstances};
+use super::{Caller, Connection, challenge::Notice, circumstances::Circumstances, offer::Shown};
 use crate::config::Limits;
 
 /// Words that a login may type in place of a code: enough for every way twice.
@@ -37,6 +37,8 @@ pub(super) struct Session {
     pub(super) split: Option<u32>,
     /// What the prompt says of a delivered code, where it speaks of one.
     pub(super) notice: Option<Notice>,
+    /// The key that the prompt asks the first code of, where it shows one.
+    pub(super) shown: Option<Shown>,
     /// Words that were typed in place of a code.
     pub(super) words: u8,
 }
@@ -128,9 +130,10 @@ impl Sessions {
     }
 
     /// Puts down what a session's new prompt says; false where the session is over.
-    pub(super) fn say(&mut self, id: &str, notice: Option<Notice>) -> bool {
-        let session = self.by_id.get_mut(id);
-        session.map(|session| session.notice = notice).is_some()
+    pub(super) fn say(&mut self, id: &str, notice: Option<Notice>, shown: Option<Shown>) -> bool {
+        let Some(session) = self.by_id.get_mut(id) else { return false };
+        (session.notice, session.shown) = (notice, shown);
+        true
     }
 
     /// Takes the session out, so that it is answered once. `None` where there is none of this id
@@ -208,6 +211,7 @@ mod tests {
             until_ms,
             split: None,
             notice: None,
+            shown: None,
             words: 0,
         }
     }

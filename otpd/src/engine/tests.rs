@@ -27,6 +27,7 @@ const ALICE: u32 = 1000;
 
 mod delivery;
 mod methods;
+mod offer;
 mod policies;
 mod prompts;
 mod undelivered;

@@ -312,7 +312,12 @@ fn what_is_shown() {
         (
             options(),
             wire_step(5, "First code: ", &[("notice", "Scan\u{7}".into())]),
-            vec!["notice Scan", "prompt off First code: "],
+            vec!["prompt off Scan\nFirst code: "],
+        ),
+        (
+            options(),
+            Step::notice_then_prompt("One\n\n█▀▄ two\u{1b}[2J\r\n three", "Code: ", false),
+            vec!["prompt off One\n\n█▀▄ two[2J\n three\nCode: "],
         ),
         (
             Options { no_warn: true, ..options() },
@@ -814,4 +819,37 @@ proptest! {
             prop_assert!(matches!(outcome, Outcome::Unavailable(_)));
         }
     }
+}
+
+#[test]
+fn a_notice_has_64_lines_of_511_bytes_at_most() {
+    let notice = format!("{}\n{}", "█".repeat(400), "line\n".repeat(500));
+    let step = Step::notice_then_prompt(&notice, "Code: ", false);
+    let (_, transcript, _) =
+        login(&options(), vec![Ok(step), denied()], &[Some(b"123456")], |_| {});
+    let shown = transcript.iter().find_map(|line| line.strip_prefix("prompt off ")).unwrap();
+    let lines: Vec<_> = shown.lines().collect();
+    assert_eq!(lines.len(), 65);
+    assert_eq!(*lines.first().unwrap(), "█".repeat(170));
+    assert!(lines.iter().skip(1).take(63).all(|line| *line == "line"));
+    assert_eq!(*lines.last().unwrap(), "Code: ");
+}
+
+#[test]
+fn g05_a_notice_is_shown_at_every_prompt_that_has_one() {
+    let step = || Ok(Step::notice_then_prompt("Scan", "First code: ", false));
+    let (outcome, transcript, _) =
+        login(&options(), vec![step(), step(), granted()], &[Some(b""), Some(b"123456")], |_| {});
+    assert_eq!(outcome, Outcome::Granted);
+    assert_eq!(
+        transcript.iter().filter(|line| *line == "prompt off Scan\nFirst code: ").count(),
+        2
+    );
+}
+
+#[test]
+fn g12_no_conversation_is_an_end_and_no_hang() {
+    let step = Step::notice_then_prompt("Scan", "First code: ", false);
+    let (outcome, ..) = login(&options(), vec![Ok(step)], &[None], |_| {});
+    assert_eq!(outcome, Outcome::Conversation);
 }

@@ -1,5 +1,6 @@
 //! What the systems that this one follows promise, line by line: a test's name begins with the
 //! number of the line that it shows.
 
+mod gluu;
 mod policies;
 mod ubisecure;

@@ -2,12 +2,16 @@
 
 use otp_core::{
     account::Account,
-    enrolment::{MOST_TOKENS, NewToken, begin, disable, enable, revoke},
+    consume::Refusal,
+    enrolment::{MOST_TOKENS, NewToken, adopt, begin, disable, enable, open, revoke},
     error::Error,
     token::{Algorithm, Factor, Standing, State, Token},
 };
 
-use crate::fixture::{NOW, account, hotp_token, login, reply, secret, step, totp_token};
+use crate::fixture::{
+    LOCKOUT, NOW, account, by_token, failed, hotp_token, login, reply, rules, secret, step,
+    totp_token, with_recovery, wrong,
+};
 
 fn new_token(id: &str) -> NewToken {
     NewToken {
@@ -193,4 +197,82 @@ fn a_revoked_token_is_gone() {
     assert_eq!(account.tokens, [totp_token("u")]);
     revoke(&mut account, "u").unwrap();
     assert!(!account.enrolled());
+}
+
+/// The token that `new_token(id)` makes.
+fn shown(id: &str) -> Token {
+    Token { label: "totp".to_owned(), ..totp_token(id) }
+}
+
+#[test]
+fn x05_a_shown_token_is_part_of_the_account_with_its_first_code_only() {
+    let token = shown("new");
+    let now = step(&token, NOW);
+    for (given, refusal) in [
+        (wrong(&token, now), Refusal::Wrong),
+        (reply(&token, now - 2), Refusal::Wrong),
+        (otp_core::code::Reply::parse(b"12345"), Refusal::Malformed),
+        (otp_core::code::Reply::parse(b""), Refusal::Malformed),
+    ] {
+        let mut account = Account::default();
+        for _ in 0..10 {
+            let adopted = adopt(&mut account, new_token("new"), &given, &rules(), NOW);
+            assert_eq!(adopted, Err(refusal));
+            assert_eq!(account, Account::default(), "nothing is kept, and nobody is locked");
+        }
+    }
+    let mut account = Account::default();
+    let given = reply(&token, now);
+    assert_eq!(adopt(&mut account, new_token("new"), &given, &rules(), NOW), by_token("new"));
+    let stored = Token {
+        next: now + 1,
+        created_ms: NOW,
+        last_used_ms: Some(NOW),
+        state: State::Active,
+        ..token
+    };
+    assert_eq!(account.tokens, [stored]);
+    assert_eq!(account.last_success_ms, Some(NOW));
+    assert_eq!(login(&mut account, &given, NOW), Err(Refusal::Replayed));
+}
+
+#[test]
+fn an_account_that_has_a_confirmed_token_adopts_none() {
+    for state in [State::Active, crate::fixture::disabled(None)] {
+        let mut account = account([Token { state, ..totp_token("old") }]);
+        assert!(!open(&account));
+        let token = shown("new");
+        let given = reply(&token, step(&token, NOW));
+        let adopted = adopt(&mut account, new_token("new"), &given, &rules(), NOW);
+        assert_eq!(adopted, Err(Refusal::Disabled));
+        assert_eq!(account.tokens.len(), 1);
+    }
+}
+
+#[test]
+fn what_the_account_has_besides_tokens_stays() {
+    let pending = Token { state: State::Pending { until_ms: NOW + 1 }, ..totp_token("old") };
+    let mut account = account([pending]);
+    with_recovery(&mut account);
+    account.uid = Some(1000);
+    account.throttle = failed(2, None);
+    let token = shown("new");
+    let given = reply(&token, step(&token, NOW));
+    assert_eq!(adopt(&mut account, new_token("new"), &given, &rules(), NOW), by_token("new"));
+    assert_eq!(account.tokens.len(), 1, "the pending token goes");
+    assert_eq!((account.uid, account.recovery.len()), (Some(1000), 10));
+    assert_eq!(account.throttle, failed(0, None));
+}
+
+#[test]
+fn a_locked_account_adopts_nothing_before_its_time() {
+    let until = NOW + i64::try_from(LOCKOUT.first_ms).unwrap();
+    let mut account = Account { throttle: failed(5, Some(until)), ..Account::default() };
+    let token = shown("new");
+    let given = reply(&token, step(&token, NOW));
+    let adopted = adopt(&mut account, new_token("new"), &given, &rules(), NOW);
+    assert_eq!(adopted, Err(Refusal::Locked));
+    assert_eq!(account.throttle, failed(5, Some(until)));
+    let later = reply(&token, step(&token, until));
+    assert_eq!(adopt(&mut account, new_token("new"), &later, &rules(), until), by_token("new"));
 }

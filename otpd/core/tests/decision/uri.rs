@@ -4,7 +4,7 @@ use otp_core::{
     error::Error,
     secret::Secret,
     token::{Algorithm, Factor, Token},
-    uri::{Parsed, parse, provisioning},
+    uri::{Detail, Parsed, check, parse, provisioning, spelled},
 };
 use proptest::prelude::*;
 use zeroize::Zeroizing;
@@ -20,7 +20,7 @@ fn hello_token() -> Token {
 }
 
 #[test]
-fn an_app_is_told_everything() {
+fn g07_an_app_is_told_everything_with_spaces_as_percent_20() {
     let seconds = |period: u64| Factor::Totp { t0_ms: 0, period_ms: period * 1000 };
     for (token, issuer, account, uri) in [
         (
@@ -52,10 +52,41 @@ fn an_app_is_told_everything() {
     }
 }
 
+/// What is left out is what every reader, ours among them, takes where it is absent.
+#[test]
+fn shorter_uris_say_the_same() {
+    let minute = Factor::Totp { t0_ms: 0, period_ms: 60_000 };
+    for (token, short, shortest) in [
+        (
+            hello_token(),
+            "otpauth://totp/Gluu%20Inc:alice?secret=JBSWY3DPEHPK3PXP&issuer=Gluu%20Inc",
+            "otpauth://totp/alice?secret=JBSWY3DPEHPK3PXP&issuer=Gluu%20Inc",
+        ),
+        (
+            Token { algorithm: Algorithm::Sha256, digits: 8, factor: minute, ..hello_token() },
+            "otpauth://totp/Gluu%20Inc:alice?secret=JBSWY3DPEHPK3PXP&issuer=Gluu%20Inc&algorithm=SHA256&digits=8&period=60",
+            "otpauth://totp/alice?secret=JBSWY3DPEHPK3PXP&issuer=Gluu%20Inc&algorithm=SHA256&digits=8&period=60",
+        ),
+        (
+            Token { secret: hello(), ..hotp_token("h", 0) },
+            "otpauth://hotp/Gluu%20Inc:alice?secret=JBSWY3DPEHPK3PXP&issuer=Gluu%20Inc&counter=0",
+            "otpauth://hotp/alice?secret=JBSWY3DPEHPK3PXP&issuer=Gluu%20Inc&counter=0",
+        ),
+    ] {
+        let full = parse(&provisioning(&token, "Gluu Inc", "alice").unwrap()).unwrap();
+        for (detail, expected) in [(Detail::Short, short), (Detail::Shortest, shortest)] {
+            let uri = spelled(&token, "Gluu Inc", "alice", detail).unwrap();
+            assert_eq!(uri.as_str(), expected);
+            assert_eq!(parse(&uri).unwrap(), full);
+        }
+    }
+}
+
 #[test]
 fn u11_what_no_uri_can_tell_is_refused() {
     for (t0_ms, period_ms) in [(1, 30_000), (-1, 30_000), (0, 30_001), (0, 999), (0, 0)] {
         let token = Token { factor: Factor::Totp { t0_ms, period_ms }, ..hello_token() };
+        assert!(check(token.factor).is_err());
         let refused = provisioning(&token, "Issuer", "alice");
         assert!(matches!(refused, Err(Error::Uri(_))), "{t0_ms} {period_ms}");
     }

@@ -380,11 +380,15 @@ fn sms_to_any_country_is_warned_of() {
 }
 
 #[test]
-fn enrolment_at_the_login_needs_one_way_to_deliver_and_one_order() {
-    let none = "policy \"p\": unenrolled = \"enrol\" needs a method in enrol whose codes are delivered, such as \"sms\" or \"email\"";
-    for enrol in ["", "enrol = []", "enrol = [\"totp\", \"hotp\"]"] {
+fn enrolment_at_the_login_needs_a_way_and_one_order() {
+    let none = "policy \"p\": unenrolled = \"enrol\" needs a method in enrol, such as \"totp\", \"sms\" or \"email\"";
+    for enrol in ["", "enrol = []"] {
         let text = format!("[[policy]]\nname = \"p\"\nunenrolled = \"enrol\"\n{enrol}");
         assert_eq!(refused(&text), format!("DIR/otpd.toml:1:1: {none}"), "{enrol}");
+    }
+    for enrol in ["\"totp\"", "\"hotp\"", "\"sms\", \"totp\""] {
+        load(&format!("[[policy]]\nname = \"p\"\nunenrolled = \"enrol\"\nenrol = [{enrol}]"))
+            .unwrap();
     }
     let pair = |one: (&str, &str), two: (&str, &str)| {
         let policy = |name, (matches, enrol): (&str, &str)| {
@@ -412,10 +416,36 @@ fn enrolment_at_the_login_needs_one_way_to_deliver_and_one_order() {
         (("", email), ("", both)),
         (("service = [\"a\"]", sms), ("service = [\"b\"]", email)),
         (("user = [\"x\"]", sms), ("user = [\"y\"]", email)),
+        (("", "\"totp\""), ("", sms)),
+        (("", sms), ("", "\"hotp\"")),
         (("service = [\"a\"], user = [\"x\"]", sms), ("service = [\"a\"], user = [\"y\"]", email)),
     ] {
         load(&pair(one, two)).unwrap_or_else(|error| panic!("{error}"));
     }
     // Whoever does not enrol at the login is in nobody's way.
     load(&pair(("", sms), ("", email)).replacen("\"enrol\"", "\"deny\"", 1)).unwrap();
+}
+
+/// No URI tells apps of a T0 or of a step that is not whole seconds.
+#[test]
+fn what_no_app_can_follow_is_not_enrolled_at_the_login() {
+    for (keys, refusal) in [
+        ("t0 = \"5s\"", true),
+        ("time_step = \"30500ms\"", true),
+        ("time_step = \"60s\"\ndigits = 8\nalgorithm = \"sha512\"", false),
+    ] {
+        let text = format!(
+            "[[method]]\nname = \"m\"\ndirectories = [\"local\"]\n{keys}\n[[policy]]\nname = \"p\"\nunenrolled = \"enrol\"\nenrol = [\"totp\", \"m\"]\n"
+        );
+        if refusal {
+            let place = text.lines().position(|line| line == "[[policy]]").unwrap() + 1;
+            let expected = format!(
+                "DIR/otpd.toml:{place}:1: policy \"p\": method \"m\" cannot be enrolled at the login: authenticator apps cannot follow a T0 or a step that is not whole seconds; take it out of enrol, or change t0 or time_step of the method"
+            );
+            assert_eq!(refused(&text), expected);
+            load(&text.replace("unenrolled = \"enrol\"", "")).unwrap();
+        } else {
+            load(&text).unwrap();
+        }
+    }
 }

@@ -202,6 +202,15 @@ fn lengths_of_time() {
             allowed: "\"1m\" to \"7d\", UNIT",
         },
         Key {
+            before: "[enrolment]",
+            name: "enrolment.at_login",
+            read: |config| show(config.enrolment.at_login_ms),
+            default: "300000",
+            takes: &[("\"10s\"", "10000"), ("\"1h\"", "3600000")],
+            refuses: &["\"0s\"", "\"9s\"", "\"61m\"", "300", "true"],
+            allowed: "\"10s\" to \"1h\", UNIT",
+        },
+        Key {
             before: "[limits]",
             name: "limits.prompt_lifetime",
             read: |config| show(config.limits.prompt_lifetime_ms),

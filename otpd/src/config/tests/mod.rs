@@ -3,6 +3,7 @@
 mod delivery;
 mod faults;
 mod files;
+mod gluu;
 mod imported;
 mod keys;
 mod methods;

@@ -101,7 +101,7 @@ async fn failures_count_against_the_budget() {
 
 #[tokio::test]
 async fn a_token_of_before_cannot_be_confirmed_after_the_enrolment_at_the_login() {
-    let office = Office::new(&POLICY.replace("enrol = [", "enrol = [\"totp\", ")).await;
+    let office = Office::new(&POLICY.replace("\"email\"]", "\"email\", \"totp\"]")).await;
     office.contact("alice", MOBILE, None).await;
     let engine = &office.world.engine;
     let options = EnrolOptions::default();
