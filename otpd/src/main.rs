@@ -7,7 +7,7 @@ use otp_delivery::Dispatcher;
 use otpd::{
     clock::{Clock, SystemClock},
     config::{Config, DEFAULT_FILE, Loaded},
-    directory::passwd::Passwd,
+    directory::composite::Directories,
     engine::{Engine, Facts, Ports},
     journal,
     keys::Keys,
@@ -151,9 +151,10 @@ async fn run(
     };
     let dispatcher = Arc::<Dispatcher>::default();
     dispatcher.configure(loaded.config.providers.clone())?;
+    let directories = Directories::new(&loaded.config.directories, Arc::new(SystemClock))?;
     let ports = Ports {
         store: Arc::<SqliteStore>::clone(&store),
-        directory: Arc::new(Passwd::new(loaded.config.gecos.clone())),
+        directory: Arc::new(directories),
         clock: Arc::new(SystemClock),
         dispatcher: Arc::clone(&dispatcher),
         recovery_key: Zeroizing::new(*keys.recovery()),

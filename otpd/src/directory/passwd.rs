@@ -112,6 +112,31 @@ impl Directory for Passwd {
             }))
         })
     }
+
+    fn groups<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> Pending<'a, Result<Option<Vec<String>>, DirectoryError>> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            let looked_up = tokio::task::spawn_blocking(move || groups(&name))
+                .await
+                .map_err(|error| DirectoryError(error.to_string()))?;
+            looked_up.map_err(|error| DirectoryError(error.desc().to_owned()))
+        })
+    }
+}
+
+/// The names of the user's groups, the primary one among them; a group without a name is left out,
+/// because no rule can mean it.
+fn groups(name: &str) -> nix::Result<Option<Vec<String>>> {
+    let Some(user) = nix::unistd::User::from_name(name)? else { return Ok(None) };
+    let name = std::ffi::CString::new(user.name).map_err(|_| nix::errno::Errno::EINVAL)?;
+    let mut names = Vec::new();
+    for gid in nix::unistd::getgrouplist(&name, user.gid)? {
+        names.extend(nix::unistd::Group::from_gid(gid)?.map(|group| group.name));
+    }
+    Ok(Some(names))
 }
 
 #[cfg(test)]

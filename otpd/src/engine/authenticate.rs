@@ -64,7 +64,9 @@ impl Engine {
     ) -> Result<(String, Step), Error> {
         check_bounds(user, &context)?;
         let for_many = self.may_begin(caller, user).await?;
-        let ruling = Arc::new(Ruling::for_login(self.config(), user, &context));
+        let ruling = Ruling::for_login(self.config(), user, &context);
+        let person = self.person(&ruling, user).await?;
+        let ruling = Arc::new(ruling.of(&person));
         let name = UserName::parse(user).ok();
         // A policy that asks nothing holds without the store: the administrator's way back in.
         let enrolment = match &name {
@@ -75,7 +77,10 @@ impl Engine {
         };
         let enrolled = enrolment.as_ref().is_some_and(|enrolment| enrolment.enrolled);
         let nullok = context.nullok == Some(true) && name.is_some();
-        let course = course(&ruling.rule, enrolled, nullok);
+        let course = match &person.refused {
+            Some(_) => Course::AskInVain,
+            None => course(&ruling.rule, enrolled, nullok),
+        };
         let passes = matches!(course, Course::Skip | Course::Ignore);
         if passes && !self.is_alias(user).await? {
             self.record_passed(caller, user, &context, &ruling.rule.name).await;
@@ -104,7 +109,7 @@ impl Engine {
         let until_ms = now_ms.saturating_add(self.config().config.limits.prompt_lifetime_ms);
         let (caller, user) = (caller.clone(), user.to_owned());
         let session =
-            Session { caller, user, context, hopeless, until_ms, split, notice, words: 0 };
+            Session { caller, user, context, hopeless, person, until_ms, split, notice, words: 0 };
         let begun = self.sessions().begin(id.clone(), session, for_many, now_ms);
         begun.map_err(|_| full())?;
         Ok((id, Step::prompt(&text, false, split)))
@@ -183,6 +188,7 @@ impl Engine {
     async fn decide(&self, waiting: Session, id: &str, reply: Reply) -> Result<bool, Error> {
         let now_ms = self.now_ms();
         let ruling = Ruling::for_login(self.config(), &waiting.user, &waiting.context);
+        let (ruling, refused) = (ruling.of(&waiting.person), waiting.person.refused.clone());
         let origin = origin(&waiting.caller, &waiting.context, id);
         let recovery_key = Arc::clone(&self.recovery_key);
         let user = waiting.user.clone();
@@ -197,7 +203,10 @@ impl Engine {
             event.failures = work.account.as_ref().map(|account| account.throttle.failures);
             if hopeless {
                 "denied".clone_into(&mut event.result);
-                event.detail = Some(format!("policy \"{}\"", ruling.rule.name));
+                let policy = || format!("policy \"{}\"", ruling.rule.name);
+                event.detail = Some(refused.unwrap_or_else(policy));
+            } else if verdict.is_err() {
+                event.detail = work.account.as_ref().and_then(|account| ruling.unlinked(account));
             }
             let event = match verdict {
                 Ok(_) => Some(event),

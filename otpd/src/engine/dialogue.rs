@@ -45,13 +45,15 @@ impl Engine {
         let asked = asked.unwrap_or_else(|_| Err(Error::Unavailable(SILENT.to_owned())));
         // Nothing is sent under another spelling of an account's name.
         let Some(entry) = asked?.filter(|entry| entry.name == user) else { return Ok(None) };
+        let channels = ways.iter().chain(&enrolling).map(|way| way.channel);
+        let known = self.told_contacts(user, channels).await?;
         let request = Request {
             user: user.to_owned(),
             service: ruling.service.clone(),
             origin,
             ways,
             enrolling,
-            known: entry.contacts,
+            known,
             uid: Some(entry.uid),
         };
         self.request_code(ruling, request).await
@@ -96,7 +98,8 @@ impl Engine {
             return Ok(None);
         }
         let (user, context) = (waiting.user.as_str(), &waiting.context);
-        let ruling = Arc::new(Ruling::for_login(self.config(), user, context));
+        let ruling = Ruling::for_login(self.config(), user, context);
+        let ruling = Arc::new(ruling.of(&waiting.person));
         let only = match (word, &waiting.notice) {
             ("", Some(_)) => return Ok(self.say(id, &waiting, self.refreshed(&waiting))),
             ("", None) => return Ok(None),

@@ -40,10 +40,7 @@ impl Engine {
         let method = loaded.config.method(wanted).ok_or_else(|| {
             Error::InvalidArgument(format!("there is no method {wanted:?}; see otpd(8)"))
         })?;
-        if method.directories.is_empty() {
-            let text = format!("method {wanted:?} is linked to no directory, so nobody can use it");
-            return Err(Error::Forbidden(text));
-        }
+        self.check_linked(method, user).await?;
         check_provisionable(method)?;
         if authority != Authority::Administrator {
             check_own(method)?;
@@ -69,7 +66,10 @@ impl Engine {
         let issuer = loaded.config.enrolment.issuer.clone().unwrap_or_else(|| self.issuer.clone());
         let change = Change::new("enrol", caller, authority, options.proof);
         let uid = entry.uid;
-        let known = entry.contacts;
+        let known = match method.factor {
+            Factor::OutOfBand(channel) => self.told_contacts(user, [channel]).await?,
+            Factor::Totp { .. } | Factor::Hotp => Contacts::default(),
+        };
         let account_name = name.as_str().to_owned();
         self.change(name.as_str(), change, move |work, event| {
             let account = work.account.get_or_insert_with(Account::default);

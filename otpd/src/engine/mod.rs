@@ -10,13 +10,14 @@ mod enrol;
 mod error;
 mod manage;
 mod outbox;
+mod person;
 mod query;
 mod sessions;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -183,6 +184,7 @@ impl Engine {
             if lost { Err(missing()) } else { Ok(loaded) }
         });
         let read = read.and_then(|loaded| {
+            self.directory.configure(&loaded.config.directories)?;
             self.dispatcher.configure(loaded.config.providers.clone())?;
             Ok(loaded)
         });
@@ -271,6 +273,8 @@ struct Ruling {
     rule: policy::Rule,
     method: Option<String>,
     service: String,
+    /// The directories that know the user; `None` where that does not matter.
+    members: Option<Arc<BTreeSet<String>>>,
 }
 
 impl Ruling {
@@ -278,14 +282,20 @@ impl Ruling {
     fn for_login(loaded: Arc<Loaded>, user: &str, context: &Context) -> Self {
         let service = context.service.as_deref().unwrap_or_default();
         let rule = policy::decide(&loaded.config.rules, &policy::Login { user, service }).clone();
-        Self { loaded, rule, method: context.method.clone(), service: service.to_owned() }
+        Self {
+            loaded,
+            rule,
+            method: context.method.clone(),
+            service: service.to_owned(),
+            members: None,
+        }
     }
 
     /// For a change that `user` makes with `otpctl`.
     fn for_self_service(loaded: Arc<Loaded>, user: &str) -> Self {
         let login = policy::Login { user, service: SELF_SERVICE };
         let rule = policy::decide(&loaded.config.rules, &login).clone();
-        Self { loaded, rule, method: None, service: SELF_SERVICE.to_owned() }
+        Self { loaded, rule, method: None, service: SELF_SERVICE.to_owned(), members: None }
     }
 
     /// The same for a token that is confirmed or found again: the policy of logins does not matter.
@@ -301,7 +311,8 @@ impl Ruling {
 
     /// The windows of a method that this login may use; `None` for any other.
     fn windows(&self, method: &str) -> Option<Windows> {
-        if self.accepts(method) { self.loaded.config.windows(method) } else { None }
+        let open = self.accepts(method) && self.links(method);
+        if open { self.loaded.config.windows(method) } else { None }
     }
 
     /// Runs `decide` with the rules of this decision.

@@ -32,6 +32,13 @@ mod undelivered;
 struct Three;
 
 impl Directory for Three {
+    fn groups<'a>(
+        &'a self,
+        _: &'a str,
+    ) -> Pending<'a, Result<Option<Vec<String>>, DirectoryError>> {
+        Box::pin(async { Ok(None) })
+    }
+
     fn by_name<'a>(&'a self, name: &'a str) -> Pending<'a, Result<Option<Entry>, DirectoryError>> {
         // As a directory that ignores case: it finds the account, under the account's own name.
         let own = name.to_lowercase();

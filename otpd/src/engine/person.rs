@@ -1,0 +1,141 @@
+//! What the directories say of whoever logs in, as far as the login depends on it: nobody is asked
+//! about a login that no answer could change.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use otp_core::{
+    account::{Account, UserName},
+    contact::{Channel, Contacts},
+    policy::FactorRule,
+};
+
+use super::{Engine, Error, Ruling};
+use crate::{
+    config::Method,
+    directory::{DirectoryError, Told, Wanted, composite::LOCAL},
+};
+
+/// What a login keeps of it from its prompt to its answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Person {
+    /// The directories that know the name; `None` where no method depends on that.
+    members: Option<Arc<BTreeSet<String>>>,
+    /// Why the account may not be used.
+    pub(super) refused: Option<String>,
+}
+
+impl Engine {
+    /// Asks the directories that say whether the account may be used, and those that alone have a
+    /// method of this login. Whether there is such an account changes nothing about who is asked.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where one does not answer and its last answer may not be used.
+    pub(super) async fn person(&self, ruling: &Ruling, user: &str) -> Result<Person, Error> {
+        if UserName::parse(user).is_err() || ruling.rule.factor != FactorRule::Require {
+            return Ok(Person::default());
+        }
+        let members = ruling.apart();
+        let asked = !members.is_empty();
+        let wanted = Wanted { state: true, members, ..Wanted::default() };
+        let Told { refused, members, .. } =
+            self.watch_directories(self.directory.told(user, &wanted).await)?;
+        let refused = refused.map(|(directory, standing)| {
+            format!("the account is {} in directory {directory}", standing.name())
+        });
+        Ok(Person { members: asked.then(|| Arc::new(members)), refused })
+    }
+
+    /// Where codes can be delivered that no administrator has set a contact for.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where a directory does not answer that might know it.
+    pub(super) async fn told_contacts(
+        &self,
+        user: &str,
+        channels: impl IntoIterator<Item = Channel>,
+    ) -> Result<Contacts, Error> {
+        let set = self.watch_store(self.store.contacts(user).await)?;
+        let contacts: BTreeSet<_> =
+            channels.into_iter().filter(|channel| !set.has(*channel)).collect();
+        if contacts.is_empty() {
+            return Ok(Contacts::default());
+        }
+        let wanted = Wanted { contacts, ..Wanted::default() };
+        let told = self.watch_directories(self.directory.told(user, &wanted).await)?;
+        Ok(told.contacts)
+    }
+
+    /// Refuses a method to a user whom none of its directories knows.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::Unavailable`] where one of them does not answer.
+    pub(super) async fn check_linked(&self, method: &Method, user: &str) -> Result<(), Error> {
+        let name = &method.name;
+        if method.directories.is_empty() {
+            let text = format!("method {name:?} is linked to no directory, so nobody can use it");
+            return Err(Error::Forbidden(text));
+        }
+        if method.directories.iter().any(|one| one == LOCAL) {
+            return Ok(());
+        }
+        let members = method.directories.iter().cloned().collect();
+        let wanted = Wanted { members, ..Wanted::default() };
+        let told = self.watch_directories(self.directory.told(user, &wanted).await)?;
+        if told.members.is_empty() {
+            let directories = method.directories.join(", ");
+            let text =
+                format!("method {name:?} is for users of {directories}, where {user} is not known");
+            return Err(Error::Forbidden(text));
+        }
+        Ok(())
+    }
+
+    /// Remembers whether the directories answer; the caller does not learn which one does not.
+    fn watch_directories<T>(&self, answer: Result<T, DirectoryError>) -> Result<T, Error> {
+        let problem = answer.as_ref().err().map(|error| error.0.clone());
+        if let Some(problem) = &problem {
+            log::error!("directory: {problem}");
+        }
+        self.set_problem("directory", problem);
+        answer.map_err(|_| Error::Unavailable("the user database does not answer".to_owned()))
+    }
+}
+
+/// Whether users of these directories may use the method; `None`: users of every directory.
+fn linked(method: &Method, members: Option<&Arc<BTreeSet<String>>>) -> bool {
+    let mut directories = method.directories.iter();
+    directories.any(|one| one == LOCAL || members.is_none_or(|members| members.contains(one)))
+}
+
+impl Ruling {
+    /// For this person.
+    pub(super) fn of(mut self, person: &Person) -> Self {
+        self.members.clone_from(&person.members);
+        self
+    }
+
+    /// The directories that alone have a method of this login.
+    fn apart(&self) -> BTreeSet<String> {
+        let methods = self.loaded.config.methods.iter();
+        let apart = methods.filter(|method| {
+            self.accepts(&method.name) && !method.directories.iter().any(|one| one == LOCAL)
+        });
+        apart.flat_map(|method| method.directories.iter().cloned()).collect()
+    }
+
+    /// Whether a directory that has the method knows this person.
+    pub(super) fn links(&self, method: &str) -> bool {
+        let method = self.loaded.config.method(method);
+        method.is_some_and(|method| linked(method, self.members.as_ref()))
+    }
+
+    /// For the record: a method that the user has a token of and may not use.
+    pub(super) fn unlinked(&self, account: &Account) -> Option<String> {
+        let mut methods = account.tokens.iter().map(|token| token.method.as_str());
+        let method = methods.find(|method| {
+            self.loaded.config.method(method).is_some_and(|m| !m.directories.is_empty())
+                && !self.links(method)
+        })?;
+        Some(format!("method {method} does not count: its directories do not know the user"))
+    }
+}
