@@ -69,6 +69,9 @@ pub(crate) enum Command {
     /// SMS gateways and mail servers that deliver codes
     #[command(subcommand)]
     Provider(Provider),
+    /// Where numbers, addresses, groups and account states come from
+    #[command(subcommand)]
+    Directory(Directory),
     /// The daemon's configuration
     #[command(subcommand)]
     Config(Config),
@@ -296,6 +299,19 @@ pub(crate) enum Provider {
     Import(ProviderImport),
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Directory {
+    /// List the directories and how they do
+    List,
+    /// Connect to a directory, say what is wrong with it, and show what it knows of a user
+    Test {
+        /// The directory, as `directory list` names it
+        name: String,
+        /// A login name
+        user: Option<String>,
+    },
+}
+
 /// Translate a provider of LinOTP into our configuration
 ///
 /// Takes LinOTP's JSON as it is and prints TOML for /etc/otpd/otpd.d. Passwords stay in it.
@@ -330,6 +346,9 @@ pub(crate) enum Config {
     Check {
         /// The main file [default: /etc/otpd/otpd.toml]
         file: Option<PathBuf>,
+        /// Connect to every directory as well, and compare its schema with the settings
+        #[arg(long)]
+        directories: bool,
     },
     /// Print the configuration as it counts, defaults included
     Show {
@@ -501,7 +520,12 @@ mod tests {
             ("provider import p.json --name a]b", false),
             ("provider import", false),
             ("user reset alice --yes", true),
+            ("directory list", true),
+            ("directory test corp", true),
+            ("directory test corp alice", true),
+            ("directory test", false),
             ("config check", true),
+            ("config check --directories", true),
             ("config check otpd.toml", true),
             ("config reload", true),
             ("config show", true),

@@ -7,7 +7,7 @@ use otp_delivery::Dispatcher;
 use otpd::{
     clock::{Clock, SystemClock},
     config::{Config, DEFAULT_FILE, Loaded},
-    directory::composite::Directories,
+    directory::{Directory, composite::Directories},
     engine::{Engine, Facts, Ports},
     journal,
     keys::Keys,
@@ -43,7 +43,11 @@ enum Command {
     /// Make the key and the store of a new system; changes nothing where both exist
     Init,
     /// Read the configuration, say what is wrong with it, change nothing
-    CheckConfig,
+    CheckConfig {
+        /// Connect to every [directory] as well, and compare its schema with the settings
+        #[arg(long)]
+        directories: bool,
+    },
     /// Print the configuration as it counts, defaults included
     ShowConfig,
 }
@@ -54,7 +58,7 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        Some(Command::CheckConfig) => check_config(&arguments),
+        Some(Command::CheckConfig { directories }) => check_config(&arguments, directories),
         Some(Command::ShowConfig) => show_config(&arguments),
         Some(Command::Init) => init(&arguments),
         None => serve(&arguments),
@@ -70,13 +74,31 @@ fn main() -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "this command's answer")]
-fn check_config(arguments: &Arguments) -> Result<(), Failure> {
+fn check_config(arguments: &Arguments, directories: bool) -> Result<(), Failure> {
     let loaded = Config::load(&arguments.config, credentials().as_deref())?;
     for warning in &loaded.warnings {
         println!("warning: {warning}");
     }
+    if directories {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let checked = runtime.block_on(check_directories(&loaded.config));
+        runtime.shutdown_background();
+        checked?;
+    }
     println!("ok");
     Ok(())
+}
+
+/// Connects to every directory and says what is wrong with it.
+async fn check_directories(config: &Config) -> Result<(), Failure> {
+    let directories = Directories::new(&config.directories, Arc::new(SystemClock))?;
+    let mut problems = Vec::new();
+    for directory in directories.list() {
+        let name = directory.name;
+        let tested = directories.test(&name, None).await.unwrap_or_default();
+        problems.extend(tested.problems.iter().map(|why| format!("directory {name}: {why}")));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 
 #[expect(clippy::print_stdout, reason = "this command's answer")]

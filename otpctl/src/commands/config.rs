@@ -13,8 +13,9 @@ use crate::render::{Output, printable};
 const DAEMON: &str = "/usr/sbin/otpd";
 
 /// Has the daemon's own program check the files, so that there is one set of rules.
-pub(crate) fn check(file: Option<&Path>, out: &Output) -> Result<(), Failure> {
-    let said = ask("check-config", file)?;
+pub(crate) fn check(file: Option<&Path>, directories: bool, out: &Output) -> Result<(), Failure> {
+    let question = ["check-config", "--directories"];
+    let said = ask(if directories { &question } else { &["check-config"] }, file)?;
     let warnings: Vec<_> = said.iter().filter_map(|line| line.strip_prefix("warning: ")).collect();
     if out.json {
         return out.done(&json!({ "ok": true, "warnings": warnings }), "ok");
@@ -24,15 +25,15 @@ pub(crate) fn check(file: Option<&Path>, out: &Output) -> Result<(), Failure> {
 
 /// Has the daemon's own program print what the files come to.
 pub(crate) fn show(file: Option<&Path>, out: &Output) -> Result<(), Failure> {
-    let text = ask("show-config", file)?.join("\n");
+    let text = ask(&["show-config"], file)?.join("\n");
     out.show(&json!({ "toml": text }), || text.clone())
 }
 
 /// What the daemon's own program answers, line by line.
-fn ask(question: &str, file: Option<&Path>) -> Result<Vec<String>, Failure> {
+fn ask(question: &[&str], file: Option<&Path>) -> Result<Vec<String>, Failure> {
     let daemon = daemon();
     let mut command = Command::new(&daemon);
-    command.arg(question).env_clear();
+    command.args(question).env_clear();
     if let Some(file) = file {
         command.arg("--config").arg(file);
     }

@@ -16,9 +16,12 @@ mod fields;
 mod qr;
 
 pub(crate) use document::{
-    AuditDocument, List, Provider, SecretDocument, Status, Test, Token, User,
+    AuditDocument, Directory, DirectoryTest, List, Provider, SecretDocument, Status, Test, Token,
+    User,
 };
-pub(crate) use fields::{audit_line, providers, status, token, tokens, user, users};
+pub(crate) use fields::{
+    audit_line, directories, directory_test, providers, status, token, tokens, user, users,
+};
 pub(crate) use qr::{Code, Paint};
 
 /// Columns of a terminal.

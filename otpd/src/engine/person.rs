@@ -5,14 +5,16 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use otp_core::{
     account::{Account, UserName},
-    contact::{Channel, Contacts},
+    contact::{Channel, Contacts, MailAddress, PhoneNumber},
     policy::FactorRule,
 };
+
+use otp_ipc::{DirectoryDocument, DirectoryTestDocument};
 
 use super::{Engine, Error, Ruling};
 use crate::{
     config::Method,
-    directory::{DirectoryError, Told, Wanted, composite::LOCAL},
+    directory::{DirectoryError, Listed, Told, Wanted, composite::LOCAL},
 };
 
 /// What a login keeps of it from its prompt to its answer.
@@ -88,6 +90,53 @@ impl Engine {
             return Err(Error::Forbidden(text));
         }
         Ok(())
+    }
+
+    /// Every directory, in the configuration's order, and how it does.
+    #[must_use]
+    pub fn directories(&self) -> Vec<DirectoryDocument> {
+        let document = |listed: Listed| {
+            let state = if listed.failure.is_some() { "failing" } else { "ready" };
+            let (last_failure, failed_at) = listed.failure.unzip();
+            let (name, kind) = (listed.name, listed.kind.to_owned());
+            DirectoryDocument { name, kind, state: state.to_owned(), last_failure, failed_at }
+        };
+        self.directory.list().into_iter().map(document).collect()
+    }
+
+    /// Connects to a directory, compares its schema with the settings, and asks it for `user`, for
+    /// nobody where that is empty. Uses nothing that is remembered.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for an unknown directory and for what can be nobody's name. That
+    /// the directory cannot be used is no error but in the document.
+    pub async fn test_directory(
+        &self,
+        name: &str,
+        user: &str,
+    ) -> Result<DirectoryTestDocument, Error> {
+        let user = if user.is_empty() { None } else { Some(Self::parse_user(user)?) };
+        let user = user.as_ref().map(UserName::as_str);
+        let Some(tested) = self.directory.test(name, user).await else {
+            let known = self.directory.list().into_iter().map(|listed| listed.name);
+            let known = known.collect::<Vec<_>>().join(", ");
+            let text = format!("there is no directory of this name; configured: {known}");
+            return Err(Error::InvalidArgument(text));
+        };
+        let document = DirectoryTestDocument {
+            name: name.to_owned(),
+            found: tested.found.as_ref().map(Option::is_some),
+            problems: tested.problems,
+            ..DirectoryTestDocument::default()
+        };
+        let Some(record) = tested.found.flatten() else { return Ok(document) };
+        Ok(DirectoryTestDocument {
+            state: Some(record.standing(self.now_ms()).name().to_owned()),
+            mobile: record.contacts.mobile.as_ref().map(PhoneNumber::masked),
+            mail: record.contacts.mail.as_ref().map(MailAddress::masked),
+            groups: Some(record.groups),
+            ..document
+        })
     }
 
     /// Remembers whether the directories answer; the caller does not learn which one does not.

@@ -1,0 +1,47 @@
+//! A server that accepts and says nothing, or goes away.
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+/// Accepts every connection, and never answers.
+pub struct Silent {
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
+    accepted: Arc<AtomicUsize>,
+}
+
+impl Silent {
+    /// Listens; ends when dropped.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        listener.set_nonblocking(true).unwrap();
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
+        thread::spawn(move || {
+            let mut held = Vec::new();
+            while Arc::strong_count(&count) > 1 {
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        held.push(stream);
+                        count.fetch_add(1, Ordering::SeqCst);
+                    }
+                    Err(_) => thread::sleep(Duration::from_millis(5)),
+                }
+            }
+        });
+        Self { port, accepted }
+    }
+
+    /// How many connections came.
+    pub fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+}
