@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use tokio::sync::Mutex;
-use zbus::{Connection, OwnedVariant, Variant, connection};
+use zbus::{Connection, OwnedVariant, Variant, connection, fdo};
 
 use super::{DirectoryError, Record, Source, record::contacts};
 use crate::store::Pending;
@@ -107,7 +107,7 @@ impl Sssd {
             Ok(Ok(found)) => return Ok(found),
             Ok(Err(error)) => {
                 // The bus itself may have been restarted.
-                if !matches!(error, zbus::Error::MethodError(..))
+                if !matches!(error, zbus::Error::MethodError(..) | zbus::Error::FDO(_))
                     && let Ok(mut current) = self.connection.try_lock()
                 {
                     *current = None;
@@ -130,18 +130,15 @@ fn known(answer: Result<zbus::Message, zbus::Error>) -> Result<Option<zbus::Mess
 }
 
 fn explained(error: &zbus::Error) -> String {
-    let zbus::Error::MethodError(name, text, _) = error else { return error.to_string() };
-    let hint = match name.as_str() {
-        "org.freedesktop.DBus.Error.AccessDenied" => {
-            "; add otpd to allowed_uids of [ifp] in sssd.conf"
-        }
-        "org.freedesktop.DBus.Error.ServiceUnknown"
-        | "org.freedesktop.DBus.Error.NameHasNoOwner" => {
+    let zbus::Error::FDO(standard) = error else { return error.to_string() };
+    let hint = match **standard {
+        fdo::Error::AccessDenied(_) => "; add otpd to allowed_uids of [ifp] in sssd.conf",
+        fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_) => {
             "; is its InfoPipe on: services = …, ifp in sssd.conf, or the package sssd-dbus?"
         }
         _ => "",
     };
-    format!("{}{hint}", text.as_deref().unwrap_or(name.as_str()))
+    format!("{standard}{hint}")
 }
 
 /// The values of an attribute: an array of texts.

@@ -122,7 +122,8 @@ fn a_method_is_for_the_users_of_its_directories() {
         let _otpd = world.otpd(&(table + method));
         stack(world);
         let token = harness::otpd::enrol("alice", &[]);
-        let refused = otpctl_with(&["token", "add", "bob", "--no-confirm"], b"");
+        let refused =
+            otpctl_with(&["token", "add", "bob", "--no-confirm", "--output", "/run/e2e/bob"], b"");
         assert_ne!(refused.code(), 0);
         assert!(
             refused.stderr.contains("is for users of corp, where bob is not known"),

@@ -131,7 +131,7 @@ impl Connection {
     ) -> Result<Vec<Found>, Trouble> {
         let seconds = i32::try_from(self.timeout.as_secs().max(1)).unwrap_or(i32::MAX);
         let options = SearchOptions::new().sizelimit(most).timelimit(seconds);
-        ldap.with_search_options(options).with_timeout(self.timeout);
+        ldap.with_search_options(options);
         let searched = ldap.search(base, scope, filter, attributes).await;
         let SearchResult(entries, result) =
             searched.map_err(|error| Trouble::of(&error, "the search failed"))?;
@@ -161,7 +161,7 @@ impl Connection {
     }
 
     async fn make(&self) -> Result<ldap3::Ldap, Trouble> {
-        let mut settings = LdapConnSettings::new().set_conn_timeout(self.timeout);
+        let mut settings = LdapConnSettings::new();
         if let Some(tls) = &self.tls {
             settings = settings.set_config(Arc::clone(tls)).set_starttls(true);
         }
@@ -174,7 +174,7 @@ impl Connection {
             }
         });
         if let Some((dn, password)) = &self.bind {
-            let bound = ldap.with_timeout(self.timeout).simple_bind(dn, password.expose()).await;
+            let bound = ldap.simple_bind(dn, password.expose()).await;
             let bound = bound.map_err(|error| Trouble::of(&error, "the login failed"))?;
             if bound.rc != 0 {
                 return Err(Trouble::Answer(format!("login as {dn}: {}", said(&bound))));
