@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use futures_util::future::join_all;
@@ -17,8 +18,10 @@ use super::{
 };
 use crate::{clock::Clock, store::Pending};
 
-/// What every name service switch is called.
+/// What the name service switch is called.
 pub const LOCAL: &str = "local";
+/// How long the name service switch may take to say who somebody is.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `[directory.NAME]`: every directory, in order, and where the system bus is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,7 +214,9 @@ fn build(
 impl Members {
     /// The entry of exactly this name in the name service switch.
     async fn own(&self, name: &str) -> Result<Option<Entry>, DirectoryError> {
-        Ok(self.local.by_name(name).await?.filter(|entry| entry.name == name))
+        let asked = tokio::time::timeout(PATIENCE, self.local.by_name(name)).await;
+        let silent = |_| DirectoryError(format!("no answer within {PATIENCE:?}"));
+        Ok(asked.map_err(silent)??.filter(|entry| entry.name == name))
     }
 
     /// Asks one directory for what is wanted of it; the name service switch's entry counts as
