@@ -365,3 +365,6 @@ impl Directory for Directories {
         Box::pin(async move { members.test(directory, user).await })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,7 @@ const STEP_MS: u64 = 30_000;
 const ALICE: u32 = 1000;
 
 mod delivery;
+mod person;
 mod undelivered;
 
 /// A directory of three users.
@@ -87,22 +88,27 @@ fn sshd() -> Context {
 
 impl World {
     fn new(configuration: &str) -> Self {
+        Self::knowing(configuration, Arc::new(Three))
+    }
+
+    /// With directories of its own.
+    fn knowing(configuration: &str, directory: Arc<dyn Directory>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::create_dir(at("state")).unwrap();
         init(&at("state/otpd.db"), &at("kek"), None, START_MS).unwrap();
         write_configuration(&at("otpd.toml"), configuration);
-        Self::open(folder, Arc::new(ManualClock::at(START_MS)))
+        Self::open(folder, Arc::new(ManualClock::at(START_MS)), directory)
     }
 
     /// The daemon after its end and another start.
     fn restarted(self) -> Self {
         let Self { engine, clock, folder } = self;
         drop(engine);
-        Self::open(folder, clock)
+        Self::open(folder, clock, Arc::new(Three))
     }
 
-    fn open(folder: TempDir, clock: Arc<ManualClock>) -> Self {
+    fn open(folder: TempDir, clock: Arc<ManualClock>, directory: Arc<dyn Directory>) -> Self {
         let at = |name: &str| folder.path().join(name);
         let owner = nix::unistd::geteuid().as_raw();
         let keys = Keys::load(None, &at("kek"), owner).unwrap();
@@ -110,7 +116,7 @@ impl World {
         let store = SqliteStore::open(&at("state/otpd.db"), &keys, options).unwrap();
         let ports = Ports {
             store: Arc::new(store),
-            directory: Arc::new(Three),
+            directory,
             clock: Arc::<ManualClock>::clone(&clock),
             dispatcher: Arc::default(),
             recovery_key: Zeroizing::new(*keys.recovery()),
