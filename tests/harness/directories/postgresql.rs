@@ -64,14 +64,14 @@ impl Postgresql {
     pub fn restart(&mut self) {
         let (folder, port) = (&self.folder, self.port);
         let settings = [
-            format!("listen_addresses=127.0.0.1"),
+            "listen_addresses=127.0.0.1".to_owned(),
             format!("port={port}"),
             format!("unix_socket_directories={folder}"),
-            format!("ssl=on"),
+            "ssl=on".to_owned(),
             format!("ssl_cert_file={folder}/server.crt"),
             format!("ssl_key_file={folder}/server.key"),
-            format!("fsync=off"),
-            format!("log_statement=all"),
+            "fsync=off".to_owned(),
+            "log_statement=all".to_owned(),
         ];
         let data = format!("{folder}/data");
         let mut postgres = as_postgres("postgres", &["-D", &data]);

@@ -104,7 +104,7 @@ impl Postgresql {
         let row = match ask(&prepared, name).await {
             Err(Trouble::Link(_)) if reused => {
                 self.forget();
-                ask(&*self.get().await?.0, name).await
+                ask(&self.get().await?.0, name).await
             }
             other => other,
         }?;

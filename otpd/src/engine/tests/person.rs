@@ -78,8 +78,7 @@ const CORP: &str = "[directory.corp]\ntype = \"sssd\"\n[directory.hr]\ntype = \"
 async fn an_account_that_may_not_be_used_is_let_in_by_nothing_and_asked_as_everybody_is() {
     let (world, others) = world("");
     let app = world.active("alice", "hotp").await;
-    let mut counter = 0;
-    for standing in [Standing::Disabled, Standing::Expired] {
+    for (counter, standing) in (0..).zip([Standing::Disabled, Standing::Expired]) {
         others.tell(refused(standing));
         let (_, prompt) = world.engine.begin(&root(), "alice", sshd()).await.unwrap();
         let (_, unknown) = world.engine.begin(&root(), "nobody", sshd()).await.unwrap();
@@ -89,7 +88,6 @@ async fn an_account_that_may_not_be_used_is_let_in_by_nothing_and_asked_as_every
         assert_eq!(details(&world).await.pop(), Some(Some(expected)));
         others.tell(Some(Told::default()));
         assert!(world.granted("alice", &app.code(counter)).await, "its code was not used up");
-        counter += 1;
     }
 }
 
