@@ -129,11 +129,10 @@ impl Slapd {
         self.port
     }
 
-    /// Changes entries, by LDIF.
-    pub fn modify(&self, ldif: &str) {
-        let url = format!("ldap://127.0.0.1:{}", self.port);
-        let root = ["-x", "-H", &url, "-D", "cn=admin,dc=example,dc=org", "-w", "root"];
-        run(command("ldapmodify").args(root), ldif.as_bytes()).ok();
+    /// Everything that it holds, as LDIF.
+    pub fn contents(&self) -> String {
+        let conf = format!("{}/slapd.conf", self.folder);
+        run(command("slapcat").args(["-f", &conf]), b"").ok()
     }
 }
 
@@ -149,6 +148,7 @@ fn configuration(folder: &str, certificate: &Certificate, ad: bool) -> String {
     write!(
         text,
         "modulepath /usr/lib/ldap\nmoduleload back_mdb\nmoduleload ppolicy\npidfile {folder}/pid\n\
+         security simple_bind=112\n\
          TLSCACertificateFile {authority}\nTLSCertificateFile {certificate}\nTLSCertificateKeyFile {key}\n\
          access to dn.base=\"\" by * read\naccess to dn.base=\"cn=Subschema\" by * read\n\
          database mdb\nsuffix \"dc=example,dc=org\"\nrootdn \"cn=admin,dc=example,dc=org\"\nrootpw root\n\

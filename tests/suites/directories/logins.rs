@@ -2,7 +2,7 @@
 
 use harness::{
     Counterpart, Login, World,
-    directories::Person,
+    directories::{Person, slapd::Kind},
     otpd::{document, otpctl_with},
     pam::code,
 };
@@ -140,4 +140,66 @@ fn a_method_is_for_the_users_of_its_directories() {
         assert_eq!(later.code(), REFUSED);
         assert!(last_detail("alice").contains("its directories do not know the user"));
     });
+}
+
+/// Each contact comes from whatever attribute is named.
+#[test]
+fn l02_any_attribute_may_hold_the_number() {
+    World::run(|world| {
+        let mut alice = Person::new("alice", BOB);
+        alice.mail = ALICE.to_owned();
+        let (_directory, table) = Which::OpenLdap.start(world, &[alice]);
+        let table = table.replace("mobile = \"mobile\"\nmail = \"mail\"", "mobile = \"mail\"");
+        let gateway = world.gateway();
+        let _otpd = world.otpd(&configuration(&table, &gateway));
+        stack(world);
+        let granted = enter(&mut world.host(), "alice", &gateway, 1);
+        assert_eq!(granted.code(), code::SUCCESS, "{}", granted.transcript);
+        assert_eq!(gateway.messages()[0].to, ALICE);
+    });
+}
+
+/// What belongs to a token is in our store alone: not in the directory, and not in a home.
+#[test]
+fn u13_tokens_are_in_no_directory_and_in_no_home() {
+    World::run(|world| {
+        let slapd = world.slapd(Kind::OpenLdap, &[Person::new("alice", ALICE)]);
+        let table = slapd.directory("corp", "openldap");
+        let method = "[[method]]\nname = \"totp\"\ndirectories = [\"corp\"]\n";
+        let _otpd = world.otpd(&(table + method));
+        stack(world);
+        let homes = || std::fs::read_dir("/home/alice").unwrap().count();
+        let before = (slapd.contents(), homes());
+        let token = harness::otpd::enrol("alice", &[]);
+        let granted = log_in(&mut world.host(), Login::new("login", "alice"), |_| token.code());
+        assert_eq!(granted.code(), code::SUCCESS, "{}", granted.transcript);
+        assert_eq!((slapd.contents(), homes()), before);
+    });
+}
+
+/// Tokens of users of every kind of directory are managed with the same verbs.
+#[test]
+fn u14_users_of_every_directory_are_managed_alike() {
+    for which in
+        [Which::ActiveDirectory, Which::Postgresql, Which::Sqlite, Which::Sssd, Which::File]
+    {
+        World::run(|world| {
+            let (_directory, table) = which.start(world, &[Person::new("alice", ALICE)]);
+            let method = "[[method]]\nname = \"totp\"\ndirectories = [\"corp\"]\n";
+            let _otpd = world.otpd(&(table + method));
+            stack(world);
+            let (token, mut host) = (harness::otpd::enrol("alice", &[]), world.host());
+            let mut log_in = |code: String| {
+                log_in(&mut host, Login::new("login", "alice"), |_| code.clone()).code()
+            };
+            assert_eq!(log_in(token.code()), code::SUCCESS, "{which:?}");
+            let id = harness::otpd::items(&["token", "list", "alice"])[0]["id"].clone();
+            let id = id.as_str().unwrap();
+            otpctl_with(&["token", "disable", id, "--reason", "lost"], b"").ok();
+            assert_eq!(log_in(token.code()), REFUSED, "{which:?}");
+            otpctl_with(&["token", "enable", id], b"").ok();
+            otpctl_with(&["token", "remove", id, "--yes"], b"").ok();
+            assert!(harness::otpd::items(&["token", "list", "alice"]).is_empty());
+        });
+    }
 }

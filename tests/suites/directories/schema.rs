@@ -72,6 +72,7 @@ fn what_is_wrong_with_a_server_is_named() {
             ("mobile = \"mobile\"", "mobile = \"handy\"", "no attribute handy"),
             ("localhost", "127.0.0.2", "127.0.0.2"),
             ("mail = \"mail\"", "groups = \"memberOf\"", "no attribute memberOf"),
+            ("ca = ", "tls = \"none\"\n# ", "it wants TLS"),
         ] {
             let found = problems(world, &table.replace(from, to)).unwrap_or_default();
             assert!(found.contains(named), "{to}: {found}");
