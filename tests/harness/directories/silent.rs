@@ -1,6 +1,7 @@
-//! A server that accepts and says nothing, or goes away.
+//! A server that accepts and says nothing, or always the same.
 
 use std::{
+    io::Write,
     net::{Ipv4Addr, TcpListener},
     sync::{
         Arc,
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-/// Accepts every connection, and never answers.
+/// Accepts every connection, says what it was told to say, and never answers.
 pub struct Silent {
     /// Where it listens, on 127.0.0.1.
     pub port: u16,
@@ -20,6 +21,11 @@ pub struct Silent {
 impl Silent {
     /// Listens; ends when dropped.
     pub fn start() -> Self {
+        Self::saying(b"")
+    }
+
+    /// Listens, and says this to everybody.
+    pub fn saying(words: &'static [u8]) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         listener.set_nonblocking(true).unwrap();
@@ -29,7 +35,8 @@ impl Silent {
             let mut held = Vec::new();
             while Arc::strong_count(&count) > 1 {
                 match listener.accept() {
-                    Ok((stream, _)) => {
+                    Ok((mut stream, _)) => {
+                        let _ = stream.write_all(words);
                         held.push(stream);
                         count.fetch_add(1, Ordering::SeqCst);
                     }

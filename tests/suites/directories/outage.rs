@@ -270,3 +270,41 @@ fn a_reload_changes_directories() {
 fn enter_none(host: &mut Host) -> Outcome {
     attempt(host, "alice")
 }
+
+/// Whoever is between us and the server can say anything before TLS begins; that fails, and nothing
+/// else does.
+#[test]
+fn a_server_that_talks_nonsense_ends_nobody() {
+    /// No message at all, an empty one, one without an operation, a search's end without a result,
+    /// an operation that is none, the beginning of a very long one, and another protocol.
+    const WORDS: [&[u8]; 7] = [
+        b"\x00\x00",
+        b"\x30\x00",
+        b"\x30\x03\x02\x01\x01",
+        b"\x30\x05\x02\x01\x01\x65\x00",
+        b"\x30\x05\x02\x01\x01\x7f\x00",
+        b"\x30\x84\x7f\xff\xff\xff\x02",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    ];
+    World::run(|world| {
+        for words in WORDS {
+            let server = Silent::saying(words);
+            for tls in ["required", "none"] {
+                let port = server.port;
+                let table = format!(
+                    "[directory.corp]\ntype = \"ldap\"\nurl = \"ldap://localhost:{port}\"\ntls = {tls:?}\nbase = \"dc=example\"\nschema = \"openldap\"\nmobile = \"mobile\"\ntimeout = \"1s\"\nca = \"/run/e2e/ca\"\n"
+                );
+                let table = if tls == "none" { table.replace("ca = ", "# ca = ") } else { table };
+                let authority = harness::counterparts::certificates::Certificate::new(Flaw::None);
+                std::fs::copy(authority.authority, "/run/e2e/ca").unwrap();
+                let gateway = world.gateway();
+                let mut otpd = world.otpd(&configuration(&table, &gateway));
+                stack(world);
+                unavailable(&mut world.host(), &gateway, 0);
+                assert_eq!(super::test("alice").code(), 1, "{words:?} {tls}");
+                assert_eq!(document(&["status"])["health"], "degraded", "otpd lives: {words:?}");
+                otpd.stop();
+            }
+        }
+    });
+}

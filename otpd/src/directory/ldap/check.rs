@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use ldap3::Scope;
 
-use super::{Groups, Ldap, attributes::Found, connection::Trouble, schema::Schema};
+use super::{Asker, Groups, attributes::Found, connection::Trouble, schema::Schema};
 
 /// supportedCapabilities of Active Directory (MS-ADTS section 3.1.1.3.4.3).
 const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
 
-impl Ldap {
+impl Asker {
     /// Connects, and compares the server's schema with what the settings name.
     pub(super) async fn problems(&self) -> Result<Vec<String>, Trouble> {
         let settings = &self.settings;

@@ -7,7 +7,7 @@ pub mod schema;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use ldap3::{Scope, ldap_escape};
 use otp_delivery::Hidden;
@@ -18,7 +18,7 @@ use self::{
     schema::Schema,
 };
 use super::{DirectoryError, Record, Source, record::contacts};
-use crate::store::Pending;
+use crate::{contained::Contained, store::Pending};
 
 /// Placeholder of the name in a filter.
 pub const USER: &str = "{user}";
@@ -85,8 +85,15 @@ pub enum Groups {
     },
 }
 
-/// An LDAP directory.
+/// An LDAP directory. All that speaks with the server runs apart: the library panics at messages that
+/// no server sends, and whoever is between us and the server may send some before TLS begins.
 pub struct Ldap {
+    asker: Arc<Asker>,
+    apart: Contained,
+}
+
+/// Who asks the server.
+struct Asker {
     directory: String,
     settings: Settings,
     connection: Connection,
@@ -98,10 +105,22 @@ impl Ldap {
     /// # Errors
     /// A file of certificates that cannot be used.
     pub fn new(directory: &str, settings: Settings) -> Result<Self, String> {
-        let connection = Connection::new(&settings)?;
-        Ok(Self { directory: directory.to_owned(), settings, connection })
+        let (connection, directory) = (Connection::new(&settings)?, directory.to_owned());
+        let asker = Arc::new(Asker { directory, settings, connection });
+        Ok(Self { asker, apart: Contained::default() })
     }
 
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+    ) -> Result<T, DirectoryError> {
+        let asker = Arc::clone(&self.asker);
+        let done = self.apart.run(async move { asker.in_time(work).await }).await;
+        done.unwrap_or_else(|why| Err(self.asker.failed(&Trouble::Link(why))))
+    }
+}
+
+impl Asker {
     /// Everything that is read of a user's entry.
     fn attributes(&self) -> Vec<&str> {
         let of_groups = match &self.settings.groups {
@@ -192,12 +211,15 @@ impl Ldap {
             Ok(outcome) => outcome,
             Err(_) => Err(Trouble::Link(format!("no answer within {limit:?}"))),
         };
-        outcome.map_err(|trouble| {
-            if matches!(trouble, Trouble::Link(_)) {
-                self.connection.forget();
-            }
-            DirectoryError(format!("{}: {}", self.settings.url, trouble.text()))
-        })
+        outcome.map_err(|trouble| self.failed(&trouble))
+    }
+
+    /// A connection that is of no more use is let go of.
+    fn failed(&self, trouble: &Trouble) -> DirectoryError {
+        if matches!(trouble, Trouble::Link(_)) {
+            self.connection.forget();
+        }
+        DirectoryError(format!("{}: {}", self.settings.url, trouble.text()))
     }
 }
 
@@ -224,12 +246,14 @@ fn filled(template: &str, user: &str, dn: &str) -> String {
 
 impl Source for Ldap {
     fn look_up<'a>(&'a self, name: &'a str) -> Pending<'a, Result<Option<Record>, DirectoryError>> {
-        Box::pin(self.in_time(self.find(name)))
+        let (asker, name) = (Arc::clone(&self.asker), name.to_owned());
+        Box::pin(self.run(async move { asker.find(&name).await }))
     }
 
     fn check<'a>(&'a self) -> Pending<'a, Vec<String>> {
         Box::pin(async {
-            match self.in_time(self.problems()).await {
+            let asker = Arc::clone(&self.asker);
+            match self.run(async move { asker.problems().await }).await {
                 Ok(problems) => problems,
                 Err(error) => vec![error.0],
             }
