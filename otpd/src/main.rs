@@ -275,7 +275,9 @@ mod tests {
         let manual = MANUAL.replace("\\-", "-");
         let words = manual.split([' ', '\n', '"', ',', '=']);
         let options: BTreeSet<_> = words.filter_map(|word| word.strip_prefix("--")).collect();
-        assert_eq!(options, program.get_arguments().filter_map(clap::Arg::get_long).collect());
+        let own = program.get_subcommands().flat_map(clap::Command::get_arguments);
+        let arguments = program.get_arguments().chain(own);
+        assert_eq!(options, arguments.filter_map(clap::Arg::get_long).collect());
 
         let (_, commands) = manual.split_once(".SH COMMANDS\n").unwrap();
         let (commands, _) = commands.split_once(".SH ").unwrap();
