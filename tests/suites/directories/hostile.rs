@@ -1,6 +1,6 @@
 //! Names that mean something to LDAP, SQL or D-Bus mean nothing here: each is nobody or itself.
 
-use harness::{Counterpart, Login, World, directories::Person, pam::code};
+use harness::{Counterpart, Login, World, directories::Person, otpd::otpctl_with, pam::code};
 
 use super::{REFUSED, Running, Which, accounts, configuration, enter, stack, test};
 use crate::delivery::log_in;
@@ -104,4 +104,47 @@ fn in_sssd() {
 #[test]
 fn in_a_file() {
     nobody_is_another(Which::File);
+}
+
+/// What is no number and no address is none, whatever else it is; nothing of it reaches a gateway or
+/// makes a line of the log.
+fn values_are_not_believed(which: Which) {
+    World::run(|world| {
+        let mut alice = Person::new("alice", "+49170123\n4581");
+        alice.mail = "alice@example.com\r\nBcc: eve@example.com".to_owned();
+        alice.groups = vec!["\x1b[31mwheel\n<0>otpd: all is well".to_owned()];
+        let mut bob = Person::new("bob", "+491701234581;+491701234599");
+        bob.mail = "bob@example.com,eve@example.com".to_owned();
+        let (_directory, table) = which.start(world, &[alice, bob]);
+        let gateway = world.gateway();
+        let _otpd = world.otpd(&configuration(&table, &gateway));
+        stack(world);
+        let mut host = world.host();
+        for user in ["alice", "bob"] {
+            let known: serde_json::Value = serde_json::from_str(&test(user).ok()).unwrap();
+            let none = serde_json::Value::Null;
+            assert_eq!((&known["mobile"], &known["mail"]), (&none, &none), "{user}");
+            let refused = log_in(&mut host, Login::new("login", user), |_| "123456".to_owned());
+            assert_eq!(refused.code(), REFUSED, "{user}: {}", refused.transcript);
+        }
+        let shown = otpctl_with(&["directory", "test", "corp", "alice"], b"").ok();
+        assert!(!shown.contains('\x1b') && !shown.contains("\n<0>"), "{shown:?}");
+        assert!(!world.log().records().iter().any(|record| record.starts_with("<0>")));
+        gateway.stays_at(0);
+    });
+}
+
+#[test]
+fn values_of_sssd_are_not_believed() {
+    values_are_not_believed(Which::Sssd);
+}
+
+#[test]
+fn values_of_postgresql_are_not_believed() {
+    values_are_not_believed(Which::Postgresql);
+}
+
+#[test]
+fn values_of_sqlite_are_not_believed() {
+    values_are_not_believed(Which::Sqlite);
 }
