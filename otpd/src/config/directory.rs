@@ -171,6 +171,10 @@ impl Reader<'_, '_> {
         let name = name.or_else(|| defaults.name.map(|name| self.by_default("name", name)));
         let mobile = self.attribute("mobile")?;
         let mail = self.attribute("mail")?;
+        if schema == Schema::ActiveDirectory && mobile.is_some() {
+            let (place, name) = (self.place, self.name);
+            self.warnings.push(format!("{place}: directory.{name}.mobile: Active Directory lets users change their own telephone numbers, so that whoever has the password has the codes, too, unless SELF may no longer write Personal-Information"));
+        }
         let groups = self.groups(defaults.groups)?;
         let (country, timeout) = (self.country()?, self.timeout()?);
         let settings = ldap::Settings {

@@ -88,6 +88,8 @@ impl Cached {
             Ok(found) => {
                 memory.failure = None;
                 match &found {
+                    // What never counts is not kept.
+                    Some(_) if self.keeping.age_ms == 0 => {}
                     Some(record) => memory.keep(name, record.clone(), now_ms),
                     None => memory.forget(name),
                 }

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use zbus::{Connection, OwnedVariant, Variant, connection, fdo};
 
 use super::{DirectoryError, Record, Source, record::contacts};
@@ -11,6 +11,8 @@ use crate::store::Pending;
 
 const NAME: &str = "org.freedesktop.sssd.infopipe";
 const PATH: &str = "/org/freedesktop/sssd/infopipe";
+/// Look-ups that are under way at once; the others wait.
+const AT_ONCE: usize = 16;
 /// What SSSD answers where there is no such user.
 const NOT_FOUND: &str = "sbus.Error.NotFound";
 /// A user whom `check` asks for: it matters whether there is an answer, not which.
@@ -37,6 +39,7 @@ pub struct Sssd {
     settings: Settings,
     bus: String,
     connection: Mutex<Option<Connection>>,
+    places: Semaphore,
 }
 
 type Attributes = HashMap<String, OwnedVariant>;
@@ -46,7 +49,8 @@ impl Sssd {
     #[must_use]
     pub fn new(directory: &str, settings: Settings, bus: &str) -> Self {
         let (directory, bus) = (directory.to_owned(), bus.to_owned());
-        Self { directory, settings, bus, connection: Mutex::new(None) }
+        let (connection, places) = (Mutex::new(None), Semaphore::new(AT_ONCE));
+        Self { directory, settings, bus, connection, places }
     }
 
     async fn find(&self, user: &str) -> Result<Option<Record>, zbus::Error> {
@@ -103,6 +107,11 @@ impl Sssd {
         work: impl Future<Output = Result<T, zbus::Error>>,
     ) -> Result<T, DirectoryError> {
         let limit = self.settings.timeout;
+        let work = async {
+            let closed = |_| zbus::Error::Failure("it is no longer used".to_owned());
+            let _place = self.places.acquire().await.map_err(closed)?;
+            work.await
+        };
         let why = match tokio::time::timeout(limit, work).await {
             Ok(Ok(found)) => return Ok(found),
             Ok(Err(error)) => {

@@ -223,7 +223,8 @@ impl Engine {
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
-        problems.iter().map(|(part, text)| format!("{part}: {text}")).collect()
+        let own = problems.iter().map(|(part, text)| format!("{part}: {text}"));
+        own.chain(self.failing_directories()).collect()
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {

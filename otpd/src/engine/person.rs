@@ -39,8 +39,7 @@ impl Engine {
         let members = ruling.apart();
         let asked = !members.is_empty();
         let wanted = Wanted { state: true, members, ..Wanted::default() };
-        let Told { refused, members, .. } =
-            self.watch_directories(self.directory.told(user, &wanted).await)?;
+        let Told { refused, members, .. } = watched(self.directory.told(user, &wanted).await)?;
         let refused = refused.map(|(directory, standing)| {
             format!("the account is {} in directory {directory}", standing.name())
         });
@@ -63,7 +62,7 @@ impl Engine {
             return Ok(Contacts::default());
         }
         let wanted = Wanted { contacts, ..Wanted::default() };
-        let told = self.watch_directories(self.directory.told(user, &wanted).await)?;
+        let told = watched(self.directory.told(user, &wanted).await)?;
         Ok(told.contacts)
     }
 
@@ -82,7 +81,7 @@ impl Engine {
         }
         let members = method.directories.iter().cloned().collect();
         let wanted = Wanted { members, ..Wanted::default() };
-        let told = self.watch_directories(self.directory.told(user, &wanted).await)?;
+        let told = watched(self.directory.told(user, &wanted).await)?;
         if told.members.is_empty() {
             let directories = method.directories.join(", ");
             let text =
@@ -139,15 +138,22 @@ impl Engine {
         })
     }
 
-    /// Remembers whether the directories answer; the caller does not learn which one does not.
-    fn watch_directories<T>(&self, answer: Result<T, DirectoryError>) -> Result<T, Error> {
-        let problem = answer.as_ref().err().map(|error| error.0.clone());
-        if let Some(problem) = &problem {
-            log::error!("directory: {problem}");
-        }
-        self.set_problem("directory", problem);
-        answer.map_err(|_| Error::Unavailable("the user database does not answer".to_owned()))
+    /// Those that did not answer when they were asked last, and why.
+    pub(super) fn failing_directories(&self) -> impl Iterator<Item = String> {
+        let failing = |listed: Listed| {
+            let (why, _) = listed.failure?;
+            Some(format!("directory {}: {why}", listed.name))
+        };
+        self.directory.list().into_iter().filter_map(failing)
     }
+}
+
+/// The log is told which directory does not answer, and the caller is not.
+fn watched<T>(answer: Result<T, DirectoryError>) -> Result<T, Error> {
+    answer.map_err(|error| {
+        log::error!("directory: {}", error.0);
+        Error::Unavailable("the user database does not answer".to_owned())
+    })
 }
 
 /// Whether users of these directories may use the method; `None`: users of every directory.

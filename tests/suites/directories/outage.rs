@@ -58,7 +58,7 @@ fn denies(which: Which, stop: fn(&mut Running), start: fn(&mut Running)) {
         assert_eq!(listed["items"][1]["state"], "failing", "{listed}");
         let status = document(&["status"]);
         assert_eq!(status["health"], "degraded", "{status}");
-        assert!(status["problems"].to_string().contains("directory: directory corp: "), "{status}");
+        assert!(status["problems"].to_string().contains("directory corp: "), "{status}");
         start(&mut directory);
         until("the directory is used again", || attempt(&mut host, "bob").code() == code::AUTH_ERR);
         let granted = enter(&mut host, "alice", &gateway, 2);

@@ -291,6 +291,8 @@ fn what_goes_in_clear_is_warned_of_and_secrets_are_masked() {
         .replace("database", "tls = \"none\"\ndatabase");
     assert_eq!(Folder::new(&remote).load().unwrap().warnings.len(), 1);
     assert!(Folder::new(SQL).load().unwrap().warnings.is_empty(), "a socket goes nowhere");
+    let own = Folder::new(&format!("{AD}\nmobile = \"mobile\"")).load().unwrap().warnings;
+    assert!(own[1].contains("Active Directory lets users change their own telephone"), "{own:?}");
 }
 
 /// The order is that of the files and not of the names, and what is shown reads as the same.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Mutex};
 
 use super::*;
-use crate::directory::{Standing, Told, Wanted, composite};
+use crate::directory::{Listed, Standing, Told, Wanted, composite};
 
 /// The three users, and what other directories tell of them.
 #[derive(Default)]
@@ -42,6 +42,12 @@ impl Directory for Others {
         self.asked.lock().unwrap().push((name.to_owned(), wanted.clone()));
         let told = self.told.lock().unwrap().clone();
         Box::pin(async { told.ok_or_else(|| DirectoryError("directory corp: down".to_owned())) })
+    }
+
+    fn list(&self) -> Vec<Listed> {
+        let down = self.told.lock().unwrap().is_none();
+        let failure = down.then(|| ("down".to_owned(), START_MS));
+        vec![Listed { name: "corp".to_owned(), kind: "ldap", failure }]
     }
 
     fn configure(&self, settings: &composite::Settings) -> Result<(), String> {
@@ -114,7 +120,7 @@ async fn an_outage_is_told_to_the_administrator_and_lets_nobody_in() {
         let failed = world.login(user, &app.code(world.now_step())).await.unwrap_err();
         assert_eq!(failed.to_string(), "the user database does not answer");
     }
-    assert_eq!(world.engine.problems(), ["directory: directory corp: down"]);
+    assert_eq!(world.engine.problems(), ["directory corp: down"]);
     others.tell(Some(Told::default()));
     assert!(world.granted("alice", &app.code(world.now_step())).await);
     assert_eq!(world.engine.problems(), Vec::<String>::new());
