@@ -80,6 +80,9 @@ pub(crate) enum Command {
     /// Which login has to give which code
     #[command(subcommand)]
     Policy(Policy),
+    /// Where numbers, addresses, groups and account states come from
+    #[command(subcommand)]
+    Directory(Directory),
     /// The daemon's configuration
     #[command(subcommand)]
     Config(Config),
@@ -316,6 +319,19 @@ pub(crate) enum Provider {
     Import(ProviderImport),
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Directory {
+    /// List the directories and how they do
+    List,
+    /// Connect to a directory, say what is wrong with it, and show what it knows of a user
+    Test {
+        /// The directory, as `directory list` names it
+        name: String,
+        /// A login name
+        user: Option<String>,
+    },
+}
+
 /// Translate a provider of LinOTP into our configuration
 ///
 /// Takes LinOTP's JSON as it is and prints TOML for /etc/otpd/otpd.d. Passwords stay in it.
@@ -382,6 +398,9 @@ pub(crate) enum Config {
     Check {
         /// The main file [default: /etc/otpd/otpd.toml]
         file: Option<PathBuf>,
+        /// Connect to every directory as well, and compare its schema with the settings
+        #[arg(long)]
+        directories: bool,
     },
     /// Print the configuration as it counts, defaults included
     Show {
@@ -578,7 +597,12 @@ mod tests {
             ("policy explain alice", false),
             ("policy explain --service sshd", false),
             ("policy explain alice --service sshd --at soon", false),
+            ("directory list", true),
+            ("directory test corp", true),
+            ("directory test corp alice", true),
+            ("directory test", false),
             ("config check", true),
+            ("config check --directories", true),
             ("config check otpd.toml", true),
             ("config reload", true),
             ("config show", true),

@@ -265,8 +265,13 @@ impl Journal {
 
 impl Log for Journal {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let ours = metadata.target().split("::").next() == Some("otpd");
-        ours || metadata.level() <= Level::Warn
+        let most = match metadata.target().split("::").next() {
+            Some("otpd") => return true,
+            // It warns of every connection that is let go of.
+            Some("ldap3") => Level::Error,
+            _ => Level::Warn,
+        };
+        metadata.level() <= most
     }
 
     fn log(&self, record: &Record<'_>) {

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod clock;
 pub mod config;
+pub mod contained;
 pub mod directory;
 pub mod engine;
 pub mod journal;

@@ -7,7 +7,7 @@ use otp_delivery::Dispatcher;
 use otpd::{
     clock::{Clock, SystemClock},
     config::{Config, DEFAULT_FILE, Loaded},
-    directory::passwd::Passwd,
+    directory::{Directory, composite::Directories},
     engine::{Engine, Facts, Ports},
     journal,
     keys::Keys,
@@ -43,7 +43,11 @@ enum Command {
     /// Make the key and the store of a new system; changes nothing where both exist
     Init,
     /// Read the configuration, say what is wrong with it, change nothing
-    CheckConfig,
+    CheckConfig {
+        /// Connect to every [directory] as well, and compare its schema with the settings
+        #[arg(long)]
+        directories: bool,
+    },
     /// Print the configuration as it counts, defaults included
     ShowConfig,
 }
@@ -54,7 +58,7 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        Some(Command::CheckConfig) => check_config(&arguments),
+        Some(Command::CheckConfig { directories }) => check_config(&arguments, directories),
         Some(Command::ShowConfig) => show_config(&arguments),
         Some(Command::Init) => init(&arguments),
         None => serve(&arguments),
@@ -70,7 +74,7 @@ fn main() -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "this command's answer")]
-fn check_config(arguments: &Arguments) -> Result<(), Failure> {
+fn check_config(arguments: &Arguments, directories: bool) -> Result<(), Failure> {
     let loaded = Config::load(&arguments.config, credentials().as_deref())?;
     let now_ms = SystemClock.now_ms();
     let later = loaded.config.methods.iter().filter_map(|method| method.not_begun(now_ms));
@@ -80,8 +84,26 @@ fn check_config(arguments: &Arguments) -> Result<(), Failure> {
     for notice in &loaded.notices {
         println!("notice: {notice}");
     }
+    if directories {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let checked = runtime.block_on(check_directories(&loaded.config));
+        runtime.shutdown_background();
+        checked?;
+    }
     println!("ok");
     Ok(())
+}
+
+/// Connects to every directory and says what is wrong with it.
+async fn check_directories(config: &Config) -> Result<(), Failure> {
+    let directories = Directories::new(&config.directories, Arc::new(SystemClock))?;
+    let mut problems = Vec::new();
+    for directory in directories.list() {
+        let name = directory.name;
+        let tested = directories.test(&name, None).await.unwrap_or_default();
+        problems.extend(tested.problems.iter().map(|why| format!("directory {name}: {why}")));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 
 #[expect(clippy::print_stdout, reason = "this command's answer")]
@@ -156,9 +178,10 @@ async fn run(
     };
     let dispatcher = Arc::<Dispatcher>::default();
     dispatcher.configure(loaded.config.providers.clone())?;
+    let directories = Directories::new(&loaded.config.directories, Arc::new(SystemClock))?;
     let ports = Ports {
         store: Arc::<SqliteStore>::clone(&store),
-        directory: Arc::new(Passwd::new(loaded.config.gecos.clone())),
+        directory: Arc::new(directories),
         clock: Arc::new(SystemClock),
         dispatcher: Arc::clone(&dispatcher),
         recovery_key: Zeroizing::new(*keys.recovery()),
@@ -266,7 +289,9 @@ mod tests {
         let manual = MANUAL.replace("\\-", "-");
         let words = manual.split([' ', '\n', '"', ',', '=']);
         let options: BTreeSet<_> = words.filter_map(|word| word.strip_prefix("--")).collect();
-        assert_eq!(options, program.get_arguments().filter_map(clap::Arg::get_long).collect());
+        let own = program.get_subcommands().flat_map(clap::Command::get_arguments);
+        let arguments = program.get_arguments().chain(own);
+        assert_eq!(options, arguments.filter_map(clap::Arg::get_long).collect());
 
         let (_, commands) = manual.split_once(".SH COMMANDS\n").unwrap();
         let (commands, _) = commands.split_once(".SH ").unwrap();

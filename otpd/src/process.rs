@@ -32,6 +32,10 @@ pub fn harden() -> nix::Result<()> {
 pub fn end_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        if crate::contained::here() {
+            log::error!("directory: a defect at {place}; what was asked there has failed");
+            return;
+        }
         log::error!("daemon: a defect at {place}; the daemon ends and is to be restarted");
         std::process::abort();
     }));

@@ -10,6 +10,7 @@
 pub mod bus;
 pub mod code;
 pub mod counterparts;
+pub mod directories;
 pub mod golden;
 mod log;
 mod namespace;

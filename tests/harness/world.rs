@@ -18,6 +18,12 @@ use crate::{
         smsc::Smsc,
         smtp::{Smtp, Tls},
     },
+    directories::{
+        Person,
+        infopipe::{self, Infopipe},
+        postgresql::Postgresql,
+        slapd::{self, Slapd},
+    },
     log::Log,
     namespace,
     otpd::{Otpd, Start},
@@ -168,6 +174,29 @@ impl World {
         modem::permit();
         self.need_bus();
         Modem::start()
+    }
+
+    /// Starts slapd, with people in it.
+    pub fn slapd(&self, kind: slapd::Kind, people: &[Person]) -> Slapd {
+        Slapd::start(kind, Flaw::None, people)
+    }
+
+    /// Starts slapd with a certificate that is not as it should be.
+    pub fn flawed_slapd(&self, flaw: Flaw, people: &[Person]) -> Slapd {
+        Slapd::start(slapd::Kind::OpenLdap, flaw, people)
+    }
+
+    /// Starts PostgreSQL, with people in it and `many` more.
+    pub fn postgresql(&self, flaw: Flaw, people: &[Person], many: usize) -> Postgresql {
+        Postgresql::start(flaw, people, many)
+    }
+
+    /// Starts SSSD's InfoPipe, and the bus, which must not run yet.
+    pub fn infopipe(&self, people: &[Person]) -> Infopipe {
+        assert!(self.bus.lock().unwrap().is_none(), "the bus has read its policies");
+        infopipe::permit();
+        self.need_bus();
+        Infopipe::start(people)
     }
 
     /// Starts sshd.

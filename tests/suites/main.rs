@@ -5,6 +5,7 @@ mod configuration;
 mod contract;
 mod crash;
 mod delivery;
+mod directories;
 mod doors;
 mod enrolment;
 mod environment;

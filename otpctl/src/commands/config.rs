@@ -15,8 +15,9 @@ const DAEMON: &str = "/usr/sbin/otpd";
 const CREDENTIALS: &str = "/run/credentials/otpd.service";
 
 /// Has the daemon's own program check the files, so that there is one set of rules.
-pub(crate) fn check(file: Option<&Path>, out: &Output) -> Result<(), Failure> {
-    let said = ask("check-config", file)?;
+pub(crate) fn check(file: Option<&Path>, directories: bool, out: &Output) -> Result<(), Failure> {
+    let question = ["check-config", "--directories"];
+    let said = ask(if directories { &question } else { &["check-config"] }, file)?;
     if out.json {
         let [warnings, notices] = ["warning: ", "notice: "].map(|kind| of_kind(&said, kind));
         return out.done(&json!({ "ok": true, "warnings": warnings, "notices": notices }), "ok");
@@ -31,12 +32,12 @@ pub(crate) fn of_kind<'a>(said: &'a [String], kind: &str) -> Vec<&'a str> {
 
 /// Has the daemon's own program print what the files come to.
 pub(crate) fn show(file: Option<&Path>, out: &Output) -> Result<(), Failure> {
-    let text = ask("show-config", file)?.join("\n");
+    let text = ask(&["show-config"], file)?.join("\n");
     out.show(&json!({ "toml": text }), || text.clone())
 }
 
 /// What the daemon's own program answers, line by line and printable.
-pub(crate) fn ask(question: &str, file: Option<&Path>) -> Result<Vec<String>, Failure> {
+pub(crate) fn ask(question: &[&str], file: Option<&Path>) -> Result<Vec<String>, Failure> {
     Ok(lines(answer(question, file)?.as_bytes()))
 }
 
@@ -45,10 +46,10 @@ fn lines(text: &[u8]) -> Vec<String> {
 }
 
 /// What the daemon's own program answers.
-pub(crate) fn answer(question: &str, file: Option<&Path>) -> Result<String, Failure> {
+pub(crate) fn answer(question: &[&str], file: Option<&Path>) -> Result<String, Failure> {
     let daemon = daemon();
     let mut command = Command::new(&daemon);
-    command.arg(question).env_clear();
+    command.args(question).env_clear();
     // Only root can read it, as only root can read all of the configuration.
     if Path::new(CREDENTIALS).is_dir() {
         command.env("CREDENTIALS_DIRECTORY", CREDENTIALS);

@@ -9,6 +9,7 @@ use crate::render::Output;
 
 mod audit;
 pub(crate) mod config;
+mod directory;
 mod enrol;
 mod method;
 mod policy;
@@ -29,7 +30,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Man { dir } => clap_mangen::generate_to(Cli::command(), &dir)
             .map_err(|error| Failure::write(dir.display(), &error)),
-        Command::Config(Config::Check { file }) => config::check(file.as_deref(), &out),
+        Command::Config(Config::Check { file, directories }) => {
+            config::check(file.as_deref(), directories, &out)
+        }
         Command::Config(Config::Show { file }) => config::show(file.as_deref(), &out),
         Command::Provider(Provider::Import(args)) => provider::import(&args, &out),
         command => tokio::runtime::Builder::new_current_thread()
@@ -55,6 +58,7 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::User(command) => user::run(&session, command).await,
         Command::Provider(command) => provider::run(&session, command).await,
         Command::Policy(command) => policy::run(&session, command).await,
+        Command::Directory(command) => directory::run(&session, command).await,
         Command::Config(_) => config::reload(&session).await,
         Command::Audit(args) => audit::run(&session, &args).await,
         Command::Completions { .. } | Command::Man { .. } | Command::Method(_) => Ok(()),

@@ -32,7 +32,7 @@ impl Configuration {
         struct Shown {
             method: Vec<Method>,
         }
-        let text = config::answer("show-config", main)?;
+        let text = config::answer(&["show-config"], main)?;
         let files = text.lines().map_while(|line| line.strip_prefix("# ")).map(PathBuf::from);
         let shown: Shown = toml::from_str(&text).map_err(|error| {
             let why = error.message();

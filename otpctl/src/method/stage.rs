@@ -105,7 +105,7 @@ impl<'a> Stage<'a> {
             self.write(&new, text).map_err(|error| failed(self.path, &error))?;
         }
         let main = self.counterpart(&self.configuration.main);
-        let said = config::ask("check-config", Some(&main));
+        let said = config::ask(&["check-config"], Some(&main));
         let said = said.map_err(|failure| self.said_of_files(failure))?;
         let replaced = match text {
             Some(_) => fs::rename(&new, self.home.join(self.path.file_name().unwrap_or_default())),

@@ -1,7 +1,8 @@
 //! The JSON documents. Their names are a contract: they grow, they do not change.
 
 use otp_ipc::{
-    AuditRecord, ProviderDocument, StatusDocument, TestDocument, TokenDocument, UserDocument,
+    AuditRecord, DirectoryDocument, DirectoryTestDocument, ProviderDocument, StatusDocument,
+    TestDocument, TokenDocument, UserDocument,
 };
 use serde::Serialize;
 
@@ -148,6 +149,53 @@ impl<'a> From<&'a TestDocument> for Test<'a> {
             sent: test.sent,
             reply: &test.reply,
             id: test.id.as_deref(),
+        }
+    }
+}
+
+/// A directory.
+#[derive(Serialize)]
+pub(crate) struct Directory<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    state: &'a str,
+    last_failure: Option<&'a str>,
+    failed_at: Option<String>,
+}
+
+impl<'a> From<&'a DirectoryDocument> for Directory<'a> {
+    fn from(directory: &'a DirectoryDocument) -> Self {
+        Self {
+            name: &directory.name,
+            kind: &directory.kind,
+            state: &directory.state,
+            last_failure: directory.last_failure.as_deref(),
+            failed_at: directory.failed_at.map(rfc3339),
+        }
+    }
+}
+
+/// What became of a test of a directory.
+#[derive(Serialize)]
+pub(crate) struct DirectoryTest<'a> {
+    name: &'a str,
+    found: Option<bool>,
+    mobile: Option<&'a str>,
+    mail: Option<&'a str>,
+    groups: Option<&'a [String]>,
+    state: Option<&'a str>,
+}
+
+impl<'a> From<&'a DirectoryTestDocument> for DirectoryTest<'a> {
+    fn from(test: &'a DirectoryTestDocument) -> Self {
+        Self {
+            name: &test.name,
+            found: test.found,
+            mobile: test.mobile.as_deref(),
+            mail: test.mail.as_deref(),
+            groups: test.groups.as_deref(),
+            state: test.state.as_deref(),
         }
     }
 }

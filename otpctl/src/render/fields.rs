@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use jiff::tz::TimeZone;
-use otp_ipc::{AuditRecord, ProviderDocument, StatusDocument, TokenDocument, UserDocument};
+use otp_ipc::{
+    AuditRecord, DirectoryDocument, DirectoryTestDocument, ProviderDocument, StatusDocument,
+    TokenDocument, UserDocument,
+};
 
 use super::{Output, printable};
 use crate::commands::token::short;
@@ -66,6 +69,37 @@ pub(crate) fn providers(providers: &[ProviderDocument], out: &Output) -> String 
         .collect();
     let headings = ["ID", "TYPE", "ORDER", "STATE", "FAILED", "WHY"];
     out.table(headings, &["ID", "WHY"], &rows)
+}
+
+/// A list of directories.
+pub(crate) fn directories(directories: &[DirectoryDocument], out: &Output) -> String {
+    let rows: Vec<_> = directories
+        .iter()
+        .map(|directory| {
+            [
+                directory.name.clone(),
+                directory.kind.clone(),
+                directory.state.clone(),
+                time(directory.failed_at, out),
+                directory.last_failure.clone().unwrap_or_else(|| NONE.to_owned()),
+            ]
+        })
+        .collect();
+    out.table(["NAME", "TYPE", "STATE", "FAILED", "WHY"], &["NAME", "WHY"], &rows)
+}
+
+/// What a directory knows of a user, or that it can be used.
+pub(crate) fn directory_test(test: &DirectoryTestDocument) -> String {
+    if test.found.is_none() {
+        return format!("{} can be used.", test.name);
+    }
+    fields(&[
+        ("Directory", Some(test.name.clone())),
+        ("State", test.state.clone()),
+        ("Mobile", test.mobile.clone()),
+        ("Mail", test.mail.clone()),
+        ("Groups", test.groups.as_ref().map(|groups| groups.join(", "))),
+    ])
 }
 
 fn time(ms: Option<i64>, out: &Output) -> String {

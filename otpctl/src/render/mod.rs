@@ -17,9 +17,12 @@ mod policy;
 mod qr;
 
 pub(crate) use document::{
-    AuditDocument, List, Provider, SecretDocument, Status, Test, Token, User,
+    AuditDocument, Directory, DirectoryTest, List, Provider, SecretDocument, Status, Test, Token,
+    User,
 };
-pub(crate) use fields::{audit_line, fields, providers, status, token, tokens, user, users};
+pub(crate) use fields::{
+    audit_line, directories, directory_test, fields, providers, status, token, tokens, user, users,
+};
 pub(crate) use policy::{Explanation, Policy, explanation, policies};
 pub(crate) use qr::{Code, Paint};
 

@@ -173,3 +173,27 @@ fn what_cannot_be_imported_is_told_with_its_place() {
     assert!(done.err.contains("missing.json: No such file"), "{}", done.err);
     assert_eq!(files(&machine), [""; 0]);
 }
+
+#[test]
+fn a_directory_is_tried_and_what_is_wrong_with_it_is_shown() {
+    let machine = Machine::start();
+    let done = otpctl(&machine, "directory list", "");
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.out.contains("corp") && !done.out.contains('\x1b'), "{}", done.out);
+    let list = otpctl(&machine, "--json directory list", "").document();
+    assert_eq!((list["total"].as_u64(), &list["items"][1]["state"]), (Some(2), &"failing".into()));
+    assert_eq!(list["items"][1]["failed_at"], "2026-01-02T00:00:00Z");
+    for (line, code, told) in [
+        ("directory test local", 0, "local can be used."),
+        ("directory test local alice", 0, "wheel, staff"),
+        ("directory test local bob", 7, "local can be used and knows no user bob"),
+        ("directory test corp", 1, "corp cannot be used: no answer\\u{1b}[31m within 5s; no base"),
+        ("directory test none", 2, "there is no directory of this name"),
+    ] {
+        let done = otpctl(&machine, line, "");
+        assert_eq!(done.code, code, "{line}: {} {}", done.out, done.err);
+        assert!((done.out + &done.err).contains(told), "{line}");
+    }
+    let test = otpctl(&machine, "--json directory test local alice", "").document();
+    assert_eq!((&test["found"], &test["mobile"]), (&true.into(), &"+49*****81".into()));
+}

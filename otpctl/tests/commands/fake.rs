@@ -6,9 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use otp_ipc::{
-    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, EnrolOptions, ExplainDocument,
-    ExplainQuery, MismatchDocument, PolicyDocument, ProviderDocument, StatusDocument, TestDocument,
-    TokenDocument, TokenFilter, UserDocument, UserFilter, names,
+    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, DirectoryDocument,
+    DirectoryTestDocument, EnrolOptions, ExplainDocument, ExplainQuery, MismatchDocument,
+    PolicyDocument, ProviderDocument, StatusDocument, TestDocument, TokenDocument, TokenFilter,
+    UserDocument, UserFilter, names,
 };
 use zbus::{DBusError, connection::Builder, interface};
 
@@ -470,6 +471,43 @@ impl Manager {
             since: 1_767_312_000_000,
             store: "sqlite".into(),
             ..StatusDocument::default()
+        }
+    }
+
+    fn list_directories(&self) -> Vec<DirectoryDocument> {
+        drop(self.called("ListDirectories".into()));
+        let document = |name: &str, kind: &str, state: &str| DirectoryDocument {
+            name: name.into(),
+            kind: kind.into(),
+            state: state.into(),
+            ..DirectoryDocument::default()
+        };
+        let failing = DirectoryDocument {
+            last_failure: Some("no answer\x1b[31m within 5s".into()),
+            failed_at: Some(1_767_312_000_000),
+            ..document("corp", "ldap", "failing")
+        };
+        vec![document("local", "passwd", "ready"), failing]
+    }
+
+    fn test_directory(&self, name: &str, user: &str) -> Result<DirectoryTestDocument, Error> {
+        drop(self.called(format!("TestDirectory {name} {user}")));
+        let report = DirectoryTestDocument { name: name.into(), ..Default::default() };
+        match (name, user) {
+            ("corp", _) => {
+                let problems = vec!["no answer\x1b[31m within 5s".into(), "no base".into()];
+                Ok(DirectoryTestDocument { problems, ..report })
+            }
+            ("local", "") => Ok(report),
+            ("local", "alice") => Ok(DirectoryTestDocument {
+                found: Some(true),
+                mobile: Some("+49*****81".into()),
+                groups: Some(vec!["wheel".into(), "staff".into()]),
+                state: Some("active".into()),
+                ..report
+            }),
+            ("local", _) => Ok(DirectoryTestDocument { found: Some(false), ..report }),
+            _ => Err(Error::InvalidArgument("there is no directory of this name".into())),
         }
     }
 

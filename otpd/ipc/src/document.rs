@@ -120,6 +120,43 @@ pub struct TestDocument {
     pub id: Option<String>,
 }
 
+/// A directory, and how it does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}")]
+pub struct DirectoryDocument {
+    /// Its name, as its table in the configuration.
+    pub name: String,
+    /// Its `type` in the configuration.
+    #[zbus(rename = "type")]
+    pub kind: String,
+    /// `ready`, or `failing`: it did not answer when it was asked last.
+    pub state: String,
+    /// What it failed with.
+    pub last_failure: Option<String>,
+    /// When that was.
+    pub failed_at: Option<i64>,
+}
+
+/// What became of a test of a directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}")]
+pub struct DirectoryTestDocument {
+    /// The directory.
+    pub name: String,
+    /// What keeps it from being used as it is configured; empty where nothing does.
+    pub problems: Vec<String>,
+    /// Whether it knows the user; absent where nobody was asked for, or with problems.
+    pub found: Option<bool>,
+    /// The user's telephone, masked.
+    pub mobile: Option<String>,
+    /// The user's mailbox, masked.
+    pub mail: Option<String>,
+    /// The user's groups, as far as this directory tells them.
+    pub groups: Option<Vec<String>>,
+    /// `active`, `disabled` or `expired`.
+    pub state: Option<String>,
+}
+
 /// One decision, as it was recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}")]

@@ -17,8 +17,9 @@ mod step;
 
 pub use context::Context;
 pub use document::{
-    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, EnrolOptions, ProviderDocument,
-    StatusDocument, TestDocument, TokenDocument, TokenFilter, UserDocument, UserFilter,
+    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, DirectoryDocument,
+    DirectoryTestDocument, EnrolOptions, ProviderDocument, StatusDocument, TestDocument,
+    TokenDocument, TokenFilter, UserDocument, UserFilter,
 };
 pub use error::ErrorKind;
 pub use policy::{ExplainDocument, ExplainQuery, MismatchDocument, PolicyDocument};

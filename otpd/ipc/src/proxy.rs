@@ -3,9 +3,10 @@
 use zbus::{Result, proxy};
 
 use crate::{
-    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, Context, EnrolOptions,
-    ExplainDocument, ExplainQuery, PolicyDocument, ProviderDocument, StatusDocument, Step,
-    TestDocument, TokenDocument, TokenFilter, UserDocument, UserFilter,
+    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, Context, DirectoryDocument,
+    DirectoryTestDocument, EnrolOptions, ExplainDocument, ExplainQuery, PolicyDocument,
+    ProviderDocument, StatusDocument, Step, TestDocument, TokenDocument, TokenFilter, UserDocument,
+    UserFilter,
 };
 
 /// A login; see `packaging/dbus/org.pamotp.Otpd1.Authentication.xml`.
@@ -90,6 +91,12 @@ pub trait Manager {
     /// Sends a test message over one provider.
     #[zbus(allow_interactive_auth)]
     fn test_provider(&self, provider: &str, destination: &str) -> Result<TestDocument>;
+    /// Every directory, and how it does.
+    #[zbus(allow_interactive_auth)]
+    fn list_directories(&self) -> Result<Vec<DirectoryDocument>>;
+    /// Connects to a directory and asks it for a user; for nobody where `user` is empty.
+    #[zbus(allow_interactive_auth)]
+    fn test_directory(&self, name: &str, user: &str) -> Result<DirectoryTestDocument>;
     /// Reads the configuration again.
     #[zbus(allow_interactive_auth)]
     fn reload(&self) -> Result<()>;

@@ -32,6 +32,8 @@ pub(super) struct Source {
     pub(super) text: String,
     /// Its permissions, the lowest 12 bits of its mode.
     pub(super) mode: u32,
+    /// Its place among the files, in the order in which they are read.
+    pub(super) rank: usize,
 }
 
 /// Where in which file a key or value stands.

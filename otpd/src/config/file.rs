@@ -32,13 +32,14 @@ pub(super) fn read_all(main: &Path, optional: bool) -> Result<Vec<Arc<Source>>, 
     if !vet_folder(folder)? {
         return if optional { Ok(sources) } else { Err(missing(main)) };
     }
-    match read(main)? {
+    match read(main, 0)? {
         Some(source) => sources.push(source),
         None if optional => {}
         None => return Err(missing(main)),
     }
     for path in drop_ins(&main.with_extension("d"))? {
-        sources.push(read(&path)?.ok_or_else(|| missing(&path))?);
+        let rank = sources.len();
+        sources.push(read(&path, rank)?.ok_or_else(|| missing(&path))?);
     }
     Ok(sources)
 }
@@ -84,7 +85,7 @@ fn vet_folder(folder: &Path) -> Result<bool, ConfigError> {
 }
 
 /// Who may write here decides who may log in.
-fn vet(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
+pub(crate) fn vet(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
     let owner = metadata.uid();
     if owner != 0 && owner != geteuid().as_raw() {
         let message =
@@ -103,14 +104,14 @@ fn vet(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
 }
 
 /// For reading. A FIFO does not hold up the start; whoever opens sees to it that it is a file.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed();
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 /// `None` where there is no such file. Everything is judged on the opened file, so that it cannot
 /// be another one by then; a link to nothing is an error and not a missing file.
-fn read(path: &Path) -> Result<Option<Arc<Source>>, ConfigError> {
+fn read(path: &Path, rank: usize) -> Result<Option<Arc<Source>>, ConfigError> {
     let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
@@ -124,7 +125,7 @@ fn read(path: &Path) -> Result<Option<Arc<Source>>, ConfigError> {
     }
     vet(path, &metadata)?;
     let (text, mode) = (text(path, &file)?, metadata.mode() & 0o7777);
-    Ok(Some(Arc::new(Source { path: path.to_owned(), text, mode })))
+    Ok(Some(Arc::new(Source { path: path.to_owned(), text, mode, rank })))
 }
 
 fn text(path: &Path, file: &File) -> Result<String, ConfigError> {
@@ -141,7 +142,7 @@ fn text(path: &Path, file: &File) -> Result<String, ConfigError> {
         let text =
             String::from_utf8_lossy(error.as_bytes().get(..at).unwrap_or_default()).into_owned();
         let byte = error.as_bytes().get(at).copied().unwrap_or_default();
-        let source = Arc::new(Source { path: path.to_owned(), text, mode: 0 });
+        let source = Arc::new(Source { path: path.to_owned(), text, mode: 0, rank: 0 });
         Place { source, span: at..at }
             .error(format!("byte 0x{byte:02x} is not UTF-8: allowed is text in UTF-8"))
     })

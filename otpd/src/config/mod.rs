@@ -5,6 +5,7 @@
 
 mod budget;
 mod criteria;
+mod directory;
 mod duration;
 mod error;
 mod file;
@@ -27,6 +28,7 @@ use otp_delivery::{Provider, ProviderId};
 
 pub use budget::Budget;
 pub use error::ConfigError;
+pub(crate) use file::{open, vet};
 pub use method::{Delivery, Method};
 pub use prompt::{Prompt, Prompts};
 pub use template::{Template, Templates};
@@ -36,7 +38,7 @@ use provider::Surroundings;
 use section::Section;
 use tree::Table;
 
-use crate::directory::passwd::Gecos;
+use crate::directory::composite;
 
 /// Where the configuration is where nothing else is said. Only this file may be missing.
 pub const DEFAULT_FILE: &str = "/etc/otpd/otpd.toml";
@@ -56,8 +58,8 @@ pub struct Config {
     pub lockout: Lockout,
     /// `[enrolment]`: what a new token is given.
     pub enrolment: Enrolment,
-    /// `[directory.local]`: where the system's own accounts have their contacts.
-    pub gecos: Gecos,
+    /// `[directory.NAME]`: where contacts, groups and account states come from.
+    pub directories: composite::Settings,
     /// `[budget]`: how many codes are delivered.
     pub budget: Budget,
     /// `[template]`: what messages say.
@@ -75,6 +77,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// The tables of the providers, defaults included, without secrets.
     shown_providers: String,
+    /// Those of the directories.
+    shown_directories: String,
 }
 
 /// Where otpd is reached.
@@ -233,7 +237,6 @@ impl Config {
             ("bus.login_socket", self.bus.login_socket != running.bus.login_socket),
             ("store", self.store != running.store),
             ("keys.file", self.key_file != running.key_file),
-            ("directory.local", self.gecos != running.gecos),
             ("limits.connections", self.limits.connections != running.limits.connections),
         ]
         .into_iter()
@@ -252,8 +255,10 @@ impl Config {
         let lockout = settings::lockout(root.table("lockout")?)?;
         let enrolment = settings::enrolment(root.table("enrolment")?)?;
         let limits = settings::limits(root.table("limits")?)?;
-        let (directories, gecos) = settings::directories(root.table("directory")?, warnings)?;
         let surroundings = Surroundings::new(credentials, &user, &store);
+        let vault = &surroundings.vault;
+        let found = directory::read(root.table("directory")?, &bus.address, vault, warnings)?;
+        let directories: Vec<_> = found.settings.all.iter().map(|one| one.name.clone()).collect();
         let provided = provider::read(root.table("provider")?, &surroundings, warnings)?;
         let template = Templates::read(root.table("template")?, warnings)?;
         let prompts = Prompts::read(root.table("prompt")?)?;
@@ -270,7 +275,7 @@ impl Config {
             key_file,
             lockout,
             enrolment,
-            gecos,
+            directories: found.settings,
             budget,
             template,
             prompts,
@@ -279,6 +284,7 @@ impl Config {
             methods,
             rules,
             shown_providers,
+            shown_directories: found.shown,
         })
     }
 }

@@ -4,7 +4,6 @@ use std::path::{Component, Path, PathBuf};
 
 use otp_core::{
     account::{UserName, check_text},
-    contact::is_country_code,
     throttle::Lockout,
 };
 use otp_ipc::names;
@@ -13,10 +12,9 @@ use super::{
     Bus, Caller, Enrolment, Limits, Qr, Store,
     duration::{DAY, HOUR, MINUTE, SECOND},
     error::{ConfigError, Place},
-    section::{Section, quoted, text},
+    section::{Section, text},
     tree::Value,
 };
-use crate::directory::passwd::{Field, Gecos};
 
 type Result<T> = std::result::Result<T, ConfigError>;
 
@@ -154,51 +152,6 @@ pub(super) fn limits(mut section: Section) -> Result<Limits> {
     };
     section.end()?;
     Ok(limits)
-}
-
-/// The names of the directories, and where the system's own accounts, which are always there as
-/// "local", have their contacts.
-pub(super) fn directories(
-    section: Section,
-    warnings: &mut Vec<String>,
-) -> Result<(Vec<String>, Gecos)> {
-    let mut names = vec!["local".to_owned()];
-    let mut gecos = Gecos::default();
-    for (name, _, mut directory) in section.children()? {
-        directory.choice("type", &[("passwd", ())], ())?;
-        if name == "local" {
-            let mobile = field(&mut directory, "mobile", warnings)?;
-            let mail = field(&mut directory, "mail", warnings)?;
-            let allowed = "a country's code in 1 to 3 digits like \"49\"";
-            let country = directory.value("country", allowed, |value| {
-                text(value).filter(|code| is_country_code(code)).map(str::to_owned)
-            })?;
-            gecos = Gecos { mobile, mail, country: country.map(|(country, _)| country) };
-        }
-        directory.end()?;
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    Ok((names, gecos))
-}
-
-fn field(
-    section: &mut Section,
-    key: &'static str,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Field>> {
-    let named = quoted(Field::ALL.iter().map(|(name, _)| *name));
-    let field = section.value(key, named, |value| {
-        let given = text(value)?;
-        Field::ALL.iter().find(|(name, _)| *name == given).map(|(_, field)| *field)
-    })?;
-    Ok(field.map(|(field, place)| {
-        if field != Field::Other {
-            warnings.push(format!("{place}: directory.local.{key}: users can change this field with chfn and send their codes elsewhere, unless CHFN_RESTRICT in /etc/login.defs forbids it; \"other\" is root's alone"));
-        }
-        field
-    }))
 }
 
 /// What [`plain_name`] takes.

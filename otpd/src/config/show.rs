@@ -30,16 +30,7 @@ impl Display for Config {
         writeln!(f, "calls_per_user = {}", limits.calls_per_user)?;
         writeln!(f, "prompt_lifetime = \"{}ms\"", limits.prompt_lifetime_ms)?;
         writeln!(f, "connections = {}", limits.connections)?;
-        let gecos = &self.gecos;
-        writeln!(f, "\n[directory.local]\ntype = \"passwd\"")?;
-        for (key, field) in [("mobile", gecos.mobile), ("mail", gecos.mail)] {
-            if let Some(field) = field {
-                writeln!(f, "{key} = \"{}\"", field.name())?;
-            }
-        }
-        if let Some(country) = &gecos.country {
-            writeln!(f, "country = {}", Text(country))?;
-        }
+        f.write_str(&self.shown_directories)?;
         let budget = &self.budget;
         writeln!(f, "\n[budget]\nresend = \"{}ms\"", budget.resend_ms)?;
         writeln!(f, "per_user = {}\nper_recipient = {}", budget.per_user, budget.per_recipient)?;

@@ -29,7 +29,7 @@ impl Engine {
     ) -> Result<bool, Error> {
         let (caller, context) = (&waiting.caller, &waiting.context);
         let ruling = Ruling::for_login(self.config(), &waiting.user, context, &waiting.found);
-        let ruling = ruling.seen_by(caller, context);
+        let ruling = ruling.of(&waiting.person).seen_by(caller, context);
         let (offer, monotonic_ms) = (&shown.offer, self.clock.monotonic_ms());
         let method = offer.token.method.clone();
         // The policy may have changed since the key was shown.

@@ -64,7 +64,8 @@ impl Engine {
         let for_many = self.may_begin(caller, user).await?;
         let found = self.circumstances(user, &context).await;
         let ruling = Ruling::for_login(self.config(), user, &context, &found);
-        let ruling = Arc::new(ruling.seen_by(caller, &context));
+        let person = self.person(&ruling, user).await?;
+        let ruling = Arc::new(ruling.of(&person).seen_by(caller, &context));
         let name = UserName::parse(user).ok();
         // A policy that asks nothing holds without the store: the administrator's way back in.
         let enrolment = match &name {
@@ -75,7 +76,10 @@ impl Engine {
         };
         let enrolled = enrolment.as_ref().is_some_and(|enrolment| enrolment.enrolled);
         let nullok = context.nullok == Some(true) && name.is_some();
-        let course = course(&ruling.rule, enrolled, nullok);
+        let course = match &person.refused {
+            Some(_) => Course::AskInVain,
+            None => course(&ruling.rule, enrolled, nullok),
+        };
         let passes = matches!(course, Course::Skip | Course::Ignore);
         if passes && !self.is_alias(user).await? {
             self.record_passed(caller, user, &context, ruling.cited()).await;
@@ -122,6 +126,7 @@ impl Engine {
             context,
             found,
             hopeless,
+            person,
             until_ms,
             split,
             notice,
@@ -207,6 +212,7 @@ impl Engine {
         let now_ms = self.now_ms();
         let Session { user, context, found, .. } = &waiting;
         let ruling = Ruling::for_login(self.config(), user, context, found);
+        let (ruling, refused) = (ruling.of(&waiting.person), waiting.person.refused.clone());
         let origin = origin(&waiting.caller, &waiting.context, id);
         let recovery_key = Arc::clone(&self.recovery_key);
         let user = waiting.user.clone();
@@ -226,11 +232,13 @@ impl Engine {
             if hopeless {
                 "denied".clone_into(&mut event.result);
             }
-            if let Some(stranger) = stranger {
-                event.detail = Some(stranger);
+            if let Some(why) = stranger.or(refused) {
+                event.detail = Some(why);
             } else if hopeless || ruling.cause != Cause::Matches {
                 let more = event.detail.map(|detail| format!("; {detail}")).unwrap_or_default();
                 event.detail = Some(ruling.cited() + &more);
+            } else if verdict.is_err() {
+                event.detail = work.account.as_ref().and_then(|account| ruling.unlinked(account));
             }
             let event = match verdict {
                 Ok(_) => Some(event),

@@ -126,7 +126,11 @@ impl Engine {
     pub(super) async fn contacts(&self, user: &str) -> Result<Contacts, Error> {
         let set = self.watch_store(self.store.contacts(user).await)?;
         let entry = self.entry(user).await?.filter(|entry| entry.name == user);
-        Ok(in_force(&set, &entry.map(|entry| entry.contacts).unwrap_or_default()))
+        let known = match entry {
+            Some(_) => self.told_contacts(user, [Channel::Sms, Channel::Email]).await?,
+            None => Contacts::default(),
+        };
+        Ok(in_force(&set, &known))
     }
 
     /// Every provider, by name, and how it does.

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use otp_core::{
+    contact::Contacts,
     policy::FactorRule,
     token::{Factor, Standing, standing},
 };
@@ -50,17 +51,24 @@ impl Engine {
         if entry.is_none() {
             (ways, enrolling) = (Vec::new(), Vec::new());
         }
-        let (known, uid) = entry.map(|entry| (entry.contacts, entry.uid)).unzip();
+        let others = ruling.enrolling_ways();
+        let known = match &entry {
+            Some(_) => {
+                let channels = ways.iter().chain(&others).map(|way| way.channel);
+                self.told_contacts(user, channels).await?
+            }
+            None => Contacts::default(),
+        };
         let request = Request {
             user: user.to_owned(),
             service: ruling.service.clone(),
             origin,
             ways,
             enrolling,
-            others: ruling.enrolling_ways(),
+            others,
             apps: ruling.enrolling_apps().map(|app| app.name.clone()).collect(),
-            known: known.unwrap_or_default(),
-            uid,
+            known,
+            uid: entry.map(|entry| entry.uid),
         };
         self.request_code(ruling, request).await
     }
@@ -107,7 +115,7 @@ impl Engine {
         let Some(waiting) = self.sessions().word(id, &caller.connection) else { return Ok(None) };
         let (user, context) = (waiting.user.as_str(), &waiting.context);
         let ruling = Ruling::for_login(self.config(), user, context, &waiting.found);
-        let ruling = Arc::new(ruling.seen_by(&waiting.caller, context));
+        let ruling = Arc::new(ruling.of(&waiting.person).seen_by(&waiting.caller, context));
         let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
         let over = self.clock.monotonic_ms() >= waiting.until_ms;
         if over || !may_send(context) || (hopeless && !ruling.chooses()) {

@@ -44,6 +44,7 @@ impl Engine {
         let loaded = self.config();
         let wanted = options.method.as_deref().unwrap_or("totp");
         let method = enrollable(&loaded.config, wanted)?;
+        self.check_linked(method, user).await?;
         if authority != Authority::Administrator {
             check_own(method)?;
             let found = self.own_circumstances(user).await;
@@ -70,7 +71,10 @@ impl Engine {
         let issuer = self.issuer_of(&loaded);
         let change = Change::new("enrol", caller, authority, options.proof);
         let uid = entry.uid;
-        let known = entry.contacts;
+        let known = match method.factor {
+            Factor::OutOfBand(channel) => self.told_contacts(user, [channel]).await?,
+            Factor::Totp { .. } | Factor::Hotp => Contacts::default(),
+        };
         let account_name = name.as_str().to_owned();
         self.change(name.as_str(), change, move |work, event| {
             let account = work.account.get_or_insert_with(Account::default);

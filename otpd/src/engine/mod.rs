@@ -15,13 +15,14 @@ mod identity;
 mod manage;
 mod offer;
 mod outbox;
+mod person;
 mod query;
 mod sessions;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -209,6 +210,7 @@ impl Engine {
             if lost { Err(missing()) } else { Ok(loaded) }
         });
         let read = read.and_then(|loaded| {
+            self.directory.configure(&loaded.config.directories)?;
             self.dispatcher.configure(loaded.config.providers.clone())?;
             Ok(loaded)
         });
@@ -247,7 +249,8 @@ impl Engine {
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
-        problems.iter().map(|(part, text)| format!("{part}: {text}")).collect()
+        let own = problems.iter().map(|(part, text)| format!("{part}: {text}"));
+        own.chain(self.failing_directories()).collect()
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
@@ -302,6 +305,8 @@ struct Ruling {
     locale: Locale,
     /// Whether the login may show a key to whoever is at the prompt; see [`Ruling::seen_by`].
     shows: bool,
+    /// The directories that know the user; `None` where that does not matter.
+    members: Option<Arc<BTreeSet<String>>>,
 }
 
 impl Ruling {
@@ -317,7 +322,7 @@ impl Ruling {
         let (method, service) = (context.method.clone(), found.service.clone());
         let usual = loaded.config.prompts.language(&service);
         let locale = Locale::of(context.language.as_deref(), usual);
-        Self { loaded, rule, cause, method, service, locale, shows: false }
+        Self { loaded, rule, cause, method, service, locale, shows: false, members: None }
     }
 
     /// For a change that `user` makes with `otpctl`.
@@ -345,7 +350,7 @@ impl Ruling {
     fn unrestricted(loaded: Arc<Loaded>) -> Self {
         let (rule, cause, service) = (Rule::last(), Cause::Matches, SELF_SERVICE.to_owned());
         let locale = Locale::of(None, loaded.config.prompts.language(&service));
-        Self { loaded, rule, cause, method: None, service, locale, shows: false }
+        Self { loaded, rule, cause, method: None, service, locale, shows: false, members: None }
     }
 
     fn accepts(&self, method: &str) -> bool {
@@ -355,7 +360,8 @@ impl Ruling {
 
     /// The windows of a method that this login may use; `None` for any other.
     fn windows(&self, method: &str) -> Option<Windows> {
-        if self.accepts(method) { self.loaded.config.windows(method) } else { None }
+        let open = self.accepts(method) && self.links(method);
+        if open { self.loaded.config.windows(method) } else { None }
     }
 
     /// Runs `decide` with the rules of this decision.

@@ -24,7 +24,6 @@ use super::{
 use crate::{
     audit::Origin,
     config::{Method, Qr},
-    directory::Entry,
     poster::{Poster, Texts, View},
 };
 
@@ -288,7 +287,7 @@ impl Engine {
             registration_uri: config.enrolment.registration_uri.clone(),
         };
         let poster = Poster::new(&uris, texts);
-        let others = self.other_ways(ruling, user, &entry, app).await?;
+        let others = self.other_ways(ruling, user, app).await?;
         let until_ms = self.clock.monotonic_ms().saturating_add(config.enrolment.at_login_ms);
         let picture = if config.enrolment.qr == Qr::Light { View::Light } else { View::Dark };
         let offer = Offer { token, uid: entry.uid, until_ms, poster, picture, others };
@@ -301,14 +300,15 @@ impl Engine {
         &self,
         ruling: &Ruling,
         user: &str,
-        entry: &Entry,
         app: &Method,
     ) -> Result<Vec<String>, Error> {
+        let delivered = ruling.enrolling_ways();
         let set = self.watch_store(self.store.contacts(user).await)?;
-        let contacts = in_force(&set, &entry.contacts);
+        let channels = delivered.iter().map(|way| way.channel);
+        let contacts = in_force(&set, &self.told_contacts(user, channels).await?);
         let budget = &ruling.loaded.config.budget;
-        let ways = ruling.enrolling_ways().into_iter();
-        let reached = ways.filter(|way| recipient(&contacts, way.channel, budget).is_some());
+        let reached =
+            delivered.into_iter().filter(|way| recipient(&contacts, way.channel, budget).is_some());
         let open: Vec<String> = reached
             .map(|way| way.method)
             .chain(ruling.enrolling_apps().map(|other| other.name.clone()))

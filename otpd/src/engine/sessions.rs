@@ -5,7 +5,10 @@ use std::collections::{HashMap, VecDeque};
 
 use otp_ipc::Context;
 
-use super::{Caller, Connection, challenge::Notice, circumstances::Circumstances, offer::Shown};
+use super::{
+    Caller, Connection, challenge::Notice, circumstances::Circumstances, offer::Shown,
+    person::Person,
+};
 use crate::config::Limits;
 
 /// Words that a login may type in place of a code: enough for every way twice.
@@ -31,6 +34,8 @@ pub(super) struct Session {
     pub(super) found: Circumstances,
     /// Whatever is answered, the answer is no: the policy denies, or the name can be nobody's.
     pub(super) hopeless: bool,
+    /// What the directories said.
+    pub(super) person: Person,
     /// Monotonic milliseconds after which the answer is too late.
     pub(super) until_ms: u64,
     /// How many characters at the end of password and code in one field are the code.
@@ -208,6 +213,7 @@ mod tests {
             uid: None,
             found: Circumstances::of(&Context::default()),
             hopeless: false,
+            person: Person::default(),
             until_ms,
             split: None,
             notice: None,

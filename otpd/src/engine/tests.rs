@@ -28,6 +28,7 @@ const ALICE: u32 = 1000;
 mod delivery;
 mod methods;
 mod offer;
+mod person;
 mod policies;
 mod prompts;
 mod undelivered;
@@ -100,30 +101,27 @@ fn sshd() -> Context {
 
 impl World {
     fn new(configuration: &str) -> Self {
+        Self::knowing(configuration, Arc::new(Three))
+    }
+
+    /// With directories of its own.
+    fn knowing(configuration: &str, directory: Arc<dyn Directory>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::create_dir(at("state")).unwrap();
         init(&at("state/otpd.db"), &at("kek"), None, START_MS).unwrap();
         write_configuration(&at("otpd.toml"), configuration);
-        Self::open(folder, Arc::new(ManualClock::at(START_MS)))
+        Self::open(folder, Arc::new(ManualClock::at(START_MS)), directory)
     }
 
     /// The daemon after its end and another start.
     fn restarted(self) -> Self {
         let Self { engine, clock, folder } = self;
         drop(engine);
-        Self::open(folder, clock)
+        Self::open(folder, clock, Arc::new(Three))
     }
 
-    fn open(folder: TempDir, clock: Arc<ManualClock>) -> Self {
-        Self::open_beside(folder, clock, Arc::new(Three))
-    }
-
-    fn open_beside(
-        folder: TempDir,
-        clock: Arc<ManualClock>,
-        directory: Arc<dyn Directory>,
-    ) -> Self {
+    fn open(folder: TempDir, clock: Arc<ManualClock>, directory: Arc<dyn Directory>) -> Self {
         let at = |name: &str| folder.path().join(name);
         let owner = nix::unistd::geteuid().as_raw();
         let keys = Keys::load(None, &at("kek"), owner).unwrap();

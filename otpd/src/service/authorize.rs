@@ -52,6 +52,8 @@ const TABLE: &[(&str, Requirement)] = &[
     ("Explain", admin(READ)),
     ("ListProviders", admin(CONFIGURE)),
     ("TestProvider", admin(CONFIGURE)),
+    ("ListDirectories", admin(CONFIGURE)),
+    ("TestDirectory", admin(CONFIGURE)),
     ("Reload", admin(CONFIGURE)),
 ];
 
@@ -164,9 +166,13 @@ mod tests {
 
     #[test]
     fn only_an_administrator_says_where_codes_go() {
-        for (method, action) in
-            [("SetContact", MANAGE), ("ListProviders", CONFIGURE), ("TestProvider", CONFIGURE)]
-        {
+        for (method, action) in [
+            ("SetContact", MANAGE),
+            ("ListProviders", CONFIGURE),
+            ("TestProvider", CONFIGURE),
+            ("ListDirectories", CONFIGURE),
+            ("TestDirectory", CONFIGURE),
+        ] {
             let expected = Requirement { owner: false, first: None, action: Some(action) };
             assert_eq!(requirement(method), expected, "{method}");
         }

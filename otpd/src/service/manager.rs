@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use otp_ipc::{
-    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, EnrolOptions, ErrorKind,
-    ExplainDocument, ExplainQuery, PolicyDocument, ProviderDocument, StatusDocument, TestDocument,
-    TokenDocument, TokenFilter, UserDocument, UserFilter, limits, names::INTERFACE_VERSION,
+    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, DirectoryDocument,
+    DirectoryTestDocument, EnrolOptions, ErrorKind, ExplainDocument, ExplainQuery, PolicyDocument,
+    ProviderDocument, StatusDocument, TestDocument, TokenDocument, TokenFilter, UserDocument,
+    UserFilter, limits, names::INTERFACE_VERSION,
 };
 use zbus::{Connection, interface, message::Header};
 use zeroize::Zeroizing;
@@ -358,6 +359,30 @@ impl Manager {
     ) -> Result<TestDocument> {
         let admitted = self.admit(&Call::new(connection, &header, "TestProvider")).await?;
         Ok(self.engine.test_provider(&admitted.caller, &provider, &destination).await?)
+    }
+
+    /// Every directory, and how it does.
+    #[zbus(out_args("directories"))]
+    async fn list_directories(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<DirectoryDocument>> {
+        let _admitted = self.admit(&Call::new(connection, &header, "ListDirectories")).await?;
+        Ok(self.engine.directories())
+    }
+
+    /// Connects to a directory and asks it for a user.
+    #[zbus(out_args("report"))]
+    async fn test_directory(
+        &self,
+        name: String,
+        user: String,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<DirectoryTestDocument> {
+        let _admitted = self.admit(&Call::new(connection, &header, "TestDirectory")).await?;
+        Ok(self.engine.test_directory(&name, &user).await?)
     }
 
     /// Reads the configuration again.

@@ -73,7 +73,7 @@ pub trait Counterpart {
 }
 
 /// A folder for a counterpart's files; the daemon may write there.
-fn folder(name: &str) -> String {
+pub(crate) fn folder(name: &str) -> String {
     let count = fs::read_dir("/run/e2e").unwrap().count();
     let folder = format!("/run/e2e/{name}-{count}");
     fs::create_dir(&folder).unwrap();
@@ -81,7 +81,7 @@ fn folder(name: &str) -> String {
 }
 
 /// A script of `tests/counterparts` with the interpreter that has its libraries.
-fn python(script: &str) -> Command {
+pub(crate) fn python(script: &str) -> Command {
     let interpreter = settings::target().join("counterparts/bin/python");
     assert!(
         interpreter.exists(),
@@ -109,6 +109,6 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// Waits until somebody listens there.
-fn await_port(what: &str, port: u16) {
+pub(crate) fn await_port(what: &str, port: u16) {
     until(&format!("{what} listens"), || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
 }

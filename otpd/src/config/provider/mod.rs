@@ -43,7 +43,7 @@ pub(super) struct Provided {
 
 /// What settings default to that are not of the provider itself.
 pub(super) struct Surroundings<'a> {
-    vault: Vault<'a>,
+    pub(super) vault: Vault<'a>,
     /// The machine's name.
     host: String,
     /// The store's folder, which otpd can write.

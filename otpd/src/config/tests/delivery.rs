@@ -4,7 +4,10 @@ use otp_core::contact::{MailAddress, PhoneNumber};
 use otp_delivery::Recipient;
 
 use super::*;
-use crate::text::Language;
+use crate::{
+    directory::{composite::Kind, passwd::Gecos},
+    text::Language,
+};
 
 const PREFIX: &str =
     "a list of at least one of beginnings of numbers like \"+49\", each '+' and 1 to 7 digits";
@@ -217,6 +220,13 @@ fn a_text_that_is_no_single_sms_is_warned_of() {
     }
 }
 
+fn gecos(config: &Config) -> Gecos {
+    match config.directories.all.first().map(|one| &one.kind) {
+        Some(Kind::Passwd(gecos)) => gecos.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn contacts_of_the_password_file() {
     const FIELDS: &str = "\"full-name\", \"room\", \"work-phone\", \"home-phone\", \"other\"";
@@ -224,7 +234,7 @@ fn contacts_of_the_password_file() {
         Key {
             before: "[directory.local]",
             name: "directory.local.mobile",
-            read: |config| show(config.gecos.mobile),
+            read: |config| show(gecos(config).mobile),
             default: "None",
             takes: &[("\"full-name\"", "Some(FullName)"), ("\"other\"", "Some(Other)")],
             refuses: &["\"\"", "\"mobile\"", "1"],
@@ -233,7 +243,7 @@ fn contacts_of_the_password_file() {
         Key {
             before: "[directory.local]",
             name: "directory.local.mail",
-            read: |config| show(config.gecos.mail),
+            read: |config| show(gecos(config).mail),
             default: "None",
             takes: &[("\"room\"", "Some(Room)"), ("\"work-phone\"", "Some(WorkPhone)")],
             refuses: &["\"Room\"", "true"],
@@ -242,7 +252,7 @@ fn contacts_of_the_password_file() {
         Key {
             before: "[directory.local]",
             name: "directory.local.country",
-            read: |config| show(&config.gecos.country),
+            read: |config| show(&gecos(config).country),
             default: "None",
             takes: &[("\"1\"", "Some(\"1\")"), ("\"423\"", "Some(\"423\")")],
             refuses: &["\"\"", "\"+49\"", "\"049\"", "\"1234\"", "\"DE\"", "49"],

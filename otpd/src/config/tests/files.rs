@@ -393,6 +393,22 @@ fn the_example_file_holds_the_defaults_and_every_key() {
         "token_program",
         "envelope_from",
         "hello",
+        "bind_dn",
+        "base",
+        "scope",
+        "schema",
+        "filter",
+        "groups",
+        "group_base",
+        "group_filter",
+        "group_name",
+        "cache",
+        "outage",
+        "cache_outage",
+        "engine",
+        "host",
+        "database",
+        "query",
     ] {
         let key = format!("{key} =");
         let shown = |line: &str| line.trim_start_matches(['#', ' ']).starts_with(&key);

@@ -1,6 +1,7 @@
 //! What the files may say: every key with its default, bounds and refusals, and every other fault.
 
 mod delivery;
+mod directories;
 mod faults;
 mod files;
 mod gluu;

@@ -135,7 +135,7 @@ async fn u13_a_name_that_is_given_to_somebody_else_does_not_take_the_tokens_alon
     let directory = Arc::new(Renamed(AtomicU32::new(ALICE)));
     let World { engine, clock, folder } = world;
     drop(engine);
-    let world = World::open_beside(folder, clock, Arc::<Renamed>::clone(&directory) as _);
+    let world = World::open(folder, clock, Arc::<Renamed>::clone(&directory) as _);
     let app = world.active("alice", "hotp").await;
     assert!(world.granted("alice", &app.code(0)).await);
 

@@ -232,7 +232,7 @@ async fn what_an_earlier_run_may_have_sent_is_not_taken_back() {
     let Office { world: World { engine, clock, folder }, .. } = office;
     // Killed while the gateway has the message: nothing of it is tidied up.
     std::mem::forget(engine);
-    let world = World::open(folder, clock);
+    let world = World::open(folder, clock, Arc::new(Three));
     let office = Office { world, sms: Arc::default(), email: Arc::default() };
     office.sms.down.store(true, std::sync::atomic::Ordering::SeqCst);
     office.open().await;
