@@ -19,6 +19,7 @@ fn new_token(id: &str) -> NewToken {
         digits: 6,
         secret: secret(&format!("the secret of {id:>6}")),
         pending_until_ms: Some(NOW + 600_000),
+        share: false,
         expires_ms: None,
     }
 }

@@ -6,6 +6,7 @@ use otp_core::{
     out_of_band::Challenge,
     recovery::Digest,
     secret::Secret,
+    share::Share,
     throttle::Throttle,
     token::{Algorithm, Factor, State, Token},
 };
@@ -24,8 +25,10 @@ pub(crate) fn token(id: &str) -> Token {
         digits: 6,
         secret: secret(id.bytes().next().unwrap_or(0), 20),
         state: State::Active,
+        share: Share::Released,
         next: 0,
         offset_ms: 0,
+        accepted: 0,
         created_ms: 1_700_000_000_000,
         last_used_ms: None,
         expires_ms: None,
