@@ -63,12 +63,8 @@ pub fn provisioning(
             return Err(Error::Uri("T0 must be 0 and the period a whole number of seconds"));
         }
     };
-    let algorithm = match token.algorithm {
-        Algorithm::Sha1 => "SHA1",
-        Algorithm::Sha256 => "SHA256",
-        Algorithm::Sha512 => "SHA512",
-    };
-    let encoded = |text: &str| utf8_percent_encode(&text.replace(':', ""), RESERVED).to_string();
+    let algorithm = algorithm(token.algorithm);
+    let encoded = |text: &str| utf8_percent_encode(&plain(text), RESERVED).to_string();
     let (issuer, account) = (encoded(issuer), encoded(account));
     let secret = base32::encode(token.secret.expose());
     let fixed = 128;
@@ -84,6 +80,22 @@ pub fn provisioning(
     push(&["&algorithm=", algorithm, "&digits=", &token.digits.to_string()]);
     push(&["&", moving, "=", &value.to_string()]);
     Ok(uri)
+}
+
+/// The algorithm as a URI names it.
+#[must_use]
+pub fn algorithm(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Sha1 => "SHA1",
+        Algorithm::Sha256 => "SHA256",
+        Algorithm::Sha512 => "SHA512",
+    }
+}
+
+/// An issuer or an account as a URI tells it: without the colon that separates the two.
+#[must_use]
+pub fn plain(name: &str) -> String {
+    name.replace(':', "")
 }
 
 /// Reads a URI of another program: upper and lower case are the same in the scheme, type and

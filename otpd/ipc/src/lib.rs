@@ -17,7 +17,8 @@ mod step;
 pub use context::Context;
 pub use document::{
     AuditFilter, AuditRecord, ChangeOptions, ContactOptions, EnrolOptions, ProviderDocument,
-    StatusDocument, TestDocument, TokenDocument, TokenFilter, UserDocument, UserFilter,
+    ShareDocument, ShareOptions, StatusDocument, TestDocument, TokenDocument, TokenFilter,
+    UserDocument, UserFilter,
 };
 pub use error::ErrorKind;
 #[cfg(feature = "proxy")]

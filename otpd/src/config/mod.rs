@@ -13,6 +13,7 @@ mod provider;
 mod secret;
 mod section;
 mod settings;
+mod sharing;
 mod show;
 mod template;
 mod tree;
@@ -25,6 +26,7 @@ use otp_delivery::{Provider, ProviderId};
 pub use budget::Budget;
 pub use error::ConfigError;
 pub use method::{Delivery, Method};
+pub use sharing::{AccountName, Confirmation, FollowUp, Sharing, Transition};
 pub use template::Template;
 
 use provider::Surroundings;
@@ -51,6 +53,8 @@ pub struct Config {
     pub lockout: Lockout,
     /// `[enrolment]`: what a new token is given.
     pub enrolment: Enrolment,
+    /// `[sharing]`: how a secret is shown once.
+    pub sharing: Sharing,
     /// `[directory.local]`: where the system's own accounts have their contacts.
     pub gecos: Gecos,
     /// `[budget]`: how many codes are delivered.
@@ -209,6 +213,7 @@ impl Config {
         let (store, key_file) = settings::storage(root.table("store")?, root.table("keys")?)?;
         let lockout = settings::lockout(root.table("lockout")?)?;
         let enrolment = settings::enrolment(root.table("enrolment")?)?;
+        let sharing = Sharing::read(root.table("sharing")?)?;
         let limits = settings::limits(root.table("limits")?)?;
         let (directories, gecos) = settings::directories(root.table("directory")?, warnings)?;
         let surroundings = Surroundings::new(credentials, &user, &store);
@@ -227,6 +232,7 @@ impl Config {
             key_file,
             lockout,
             enrolment,
+            sharing,
             gecos,
             budget,
             template,

@@ -8,10 +8,13 @@ mod contact;
 mod dialogue;
 mod enrol;
 mod error;
+mod follow_up;
 mod manage;
 mod outbox;
 mod query;
 mod sessions;
+mod share;
+mod tend;
 #[cfg(test)]
 mod tests;
 
@@ -28,9 +31,11 @@ use std::{
 use otp_core::{account::UserName, code::Digits, consume::Rules, policy, window::Windows};
 use otp_delivery::{Dispatcher, Hidden};
 use otp_ipc::{Context, names::SELF_SERVICE};
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 pub use error::Error;
+pub use tend::Deadlines;
 
 use crate::{
     audit::{Journal, Origin},
@@ -39,6 +44,7 @@ use crate::{
     directory::Directory,
     store::{self, StoreError, TokenStore, Work},
 };
+use follow_up::FollowUps;
 use outbox::Outbox;
 use sessions::Sessions;
 
@@ -87,6 +93,11 @@ pub struct Engine {
     facts: Facts,
     problems: Mutex<BTreeMap<&'static str, String>>,
     deciding: AtomicUsize,
+    /// What tells the connections of this bus and this run of the daemon from all others.
+    era: Mutex<Option<String>>,
+    /// Told when a secret was shown or confirmed.
+    shares: Notify,
+    follow_ups: FollowUps,
 }
 
 /// What the daemon found out at its start, for the status.
@@ -136,6 +147,9 @@ impl Engine {
             facts,
             problems: Mutex::default(),
             deciding: AtomicUsize::new(0),
+            era: Mutex::default(),
+            shares: Notify::new(),
+            follow_ups: FollowUps::default(),
         }
     }
 

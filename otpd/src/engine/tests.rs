@@ -26,6 +26,7 @@ const STEP_MS: u64 = 30_000;
 const ALICE: u32 = 1000;
 
 mod delivery;
+mod share;
 mod undelivered;
 
 /// A directory of three users.

@@ -8,6 +8,7 @@ mod keys;
 mod providers;
 mod recipes;
 mod secrets;
+mod sharing;
 mod words;
 
 use std::{fmt::Debug, os::unix::fs::PermissionsExt, path::PathBuf};

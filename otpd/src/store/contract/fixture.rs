@@ -54,8 +54,14 @@ pub(super) fn full() -> Account {
                 digits: 8,
                 secret: secret(0, otp_core::secret::LONGEST),
                 state: State::Disabled { until_ms: Some(i64::MAX), reason: unusual.into() },
+                share: Share::Showing {
+                    by: unusual.into(),
+                    since_ms: i64::MIN,
+                    until_ms: i64::MAX,
+                },
                 next: u64::MAX,
                 offset_ms: i64::MIN,
+                accepted: u64::MAX,
                 created_ms: i64::MIN,
                 last_used_ms: Some(i64::MAX),
                 expires_ms: Some(-1),
@@ -67,6 +73,8 @@ pub(super) fn full() -> Account {
                 digits: 4,
                 secret: secret(255, otp_core::secret::SHORTEST),
                 state: State::Pending { until_ms: 5 },
+                share: Share::Created,
+                accepted: 1,
                 ..token("full-1")
             },
             Token {

@@ -14,6 +14,7 @@ pub(crate) fn token_lists(new: New<'_>) {
         id: id.map(Into::into),
         offset,
         limit,
+        ..TokenQuery::default()
     };
     put(&*store, "bob", Account { tokens: vec![token("b2"), token("b1")], ..Account::default() });
     put(&*store, "alice", full());
@@ -27,6 +28,7 @@ pub(crate) fn token_lists(new: New<'_>) {
         assert_eq!((&row.method, row.factor), (&token.method, token.factor));
         assert_eq!((row.algorithm, row.digits), (token.algorithm, token.digits));
         assert_eq!((&row.state, row.created_ms), (&token.state, token.created_ms));
+        assert_eq!((&row.share, row.accepted), (&token.share, token.accepted));
         assert_eq!((row.last_used_ms, row.expires_ms), (token.last_used_ms, token.expires_ms));
     }
     let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
@@ -39,6 +41,9 @@ pub(crate) fn token_lists(new: New<'_>) {
     assert_eq!(list(some(Some("alice"), Some("b1"), 0, 10)), (ids(&[]), 0));
     assert_eq!(list(some(None, Some("full-0"), 0, 10)), (ids(&["full-0"]), 1));
     assert_eq!(list(some(Some("' OR 1 --"), None, 0, 10)), (ids(&[]), 0));
+    let showing = |user| TokenQuery { showing: true, ..some(user, None, 0, 10) };
+    assert_eq!(list(showing(None)), (ids(&["full-2"]), 1));
+    assert_eq!(list(showing(Some("bob"))), (ids(&[]), 0));
 }
 
 pub(crate) fn user_lists(new: New<'_>) {
