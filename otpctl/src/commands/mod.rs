@@ -12,6 +12,7 @@ mod config;
 mod enrol;
 mod provider;
 mod recovery;
+mod share;
 mod status;
 pub(crate) mod token;
 mod user;

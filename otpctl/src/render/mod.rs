@@ -16,7 +16,7 @@ mod fields;
 mod qr;
 
 pub(crate) use document::{
-    AuditDocument, List, Provider, SecretDocument, Status, Test, Token, User,
+    AuditDocument, List, Provider, SecretDocument, SharedDocument, Status, Test, Token, User,
 };
 pub(crate) use fields::{audit_line, providers, status, token, tokens, user, users};
 pub(crate) use qr::{Code, Paint};
