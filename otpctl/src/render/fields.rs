@@ -93,7 +93,7 @@ pub(crate) fn token(token: &TokenDocument, zone: &TimeZone) -> String {
         ("Type", Some(token.kind.clone())),
         ("State", Some(token.state.clone())),
         ("Sharing", token.share.clone()),
-        ("To be done by", token.share_until.map(at)),
+        ("Sharing ends", token.share_until.map(at)),
         ("Until", token.disabled_until.map(at)),
         ("Reason", token.reason.clone()),
         ("Algorithm", Some(token.algorithm.clone())),

@@ -35,7 +35,7 @@ fn a_token_for_sharing_is_made_and_nothing_is_shown() {
     assert_eq!(done.code, 0, "{}", done.err);
     assert!(done.out.contains("waits to be shared: `otpctl token share 01234567`"), "{}", done.out);
     let shown = otpctl(&machine, "token show 012345", "").out;
-    assert!(shown.contains("Sharing:     created\n"), "{shown}");
+    assert!(shown.contains("Sharing:       created\n"), "{shown}");
     let list = otpctl(&machine, "token list", "").out;
     assert!(list.contains("\tpending, created\t"), "{list}");
     for with in ["--qr q.png", "--output f", "--no-confirm"] {

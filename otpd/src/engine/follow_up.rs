@@ -143,3 +143,22 @@ async fn run(command: &FollowUp, ending: &Ending) {
         Err(fault) => log::warn!("sharing: {name}: {fault}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_user_takes_no_place_from_the_others() {
+        let follow_ups = FollowUps::default();
+        for _ in 0..WAITING.1 {
+            assert!(follow_ups.enter(1000));
+        }
+        assert!(!follow_ups.enter(1000));
+        assert!(follow_ups.enter(1001));
+        assert!((0..200).all(|_| follow_ups.enter(0)));
+        follow_ups.leave(1000);
+        assert!(follow_ups.enter(1000));
+        assert!(!follow_ups.enter(1000));
+    }
+}

@@ -14,6 +14,7 @@ mod outbox;
 mod query;
 mod sessions;
 mod share;
+mod shown;
 mod tend;
 #[cfg(test)]
 mod tests;

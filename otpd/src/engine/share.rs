@@ -3,8 +3,6 @@
 
 use otp_core::{
     account::Account,
-    base32,
-    contact::Contacts,
     policy::FactorRule,
     secret::LONGEST,
     share::{self, Entropy, Share},
@@ -15,14 +13,17 @@ use otp_ipc::{ShareDocument, ShareOptions};
 use zeroize::Zeroizing;
 
 use super::{
-    Authority, Caller, Connection, Engine, Error, Ruling, contact::in_force, enrol::drop_pending,
-    follow_up::Ending, manage::Change,
+    Authority, Caller, Connection, Engine, Error, Ruling,
+    enrol::drop_pending,
+    follow_up::Ending,
+    manage::Change,
+    shown::{CODE, called, plain_document, shown_document},
 };
 use crate::{
     audit::Origin,
-    config::{AccountName, Confirmation, Sharing, Transition},
+    config::{Confirmation, Sharing, Transition},
     directory::Entry,
-    store::TokenQuery,
+    store::{AuditEvent, TokenQuery},
 };
 
 /// What a URI is made of besides the token.
@@ -58,7 +59,11 @@ impl Engine {
         };
         // It is shared once it is confirmed: where it waits for its first code, "ok" comes with that.
         let waits = |document: &ShareDocument| later || document.confirm == CODE;
-        let waits = matches!(&outcome, Ok((Transition::Ok, document)) if waits(document));
+        let waits = match &outcome {
+            Ok((transition, document)) => *transition == Transition::Ok && waits(document),
+            // A question, which the caller answers with the next call.
+            Err(error) => *error == Error::ProofRequired,
+        };
         if !waits {
             let transition = outcome.as_ref().map_or_else(transition, |(name, _)| *name);
             let told = outcome.as_ref().ok().map(|(_, document)| document.token.as_str());
@@ -137,27 +142,30 @@ impl Engine {
             later: options.later == Some(true),
         };
         let change = Change::new("share", caller, authority, options.proof);
-        self.change(name.as_str(), change, move |work, event| {
+        let shown = self.change(name.as_str(), change, move |work, event| {
             wanted.check()?;
             let entry = entry?;
             let account = work.account.as_mut().ok_or(share::Refusal::NoCredential)?;
             let id = wanted.find(account)?;
             event.token = Some(id.clone());
             let (transition, document, expired) = wanted.release(account, &id, &entry)?;
-            if expired {
-                let mut expired = event.clone();
-                "expired".clone_into(&mut expired.result);
-                expired.detail = Some(EXPIRED.to_owned());
-                work.audit.push(expired);
-            }
+            let expired = expired.then(|| {
+                let (result, detail) = ("expired".to_owned(), Some(EXPIRED.to_owned()));
+                AuditEvent { result, detail, ..event.clone() }
+            });
+            work.audit.extend(expired.clone());
             if transition == Transition::Default {
                 "shown".clone_into(&mut event.result);
             }
             let how = if wanted.reshare { ", with another key" } else { "" };
             event.detail = Some(format!("{}{how}", transition.name()));
-            Ok((transition, document))
-        })
-        .await
+            Ok((transition, document, expired))
+        });
+        let (transition, document, expired) = shown.await?;
+        if let Some(expired) = expired {
+            self.journal.write(&expired);
+        }
+        Ok((transition, document))
     }
 
     async fn acknowledge(
@@ -205,8 +213,6 @@ impl Engine {
 
 /// What the record says where a key was destroyed because nobody confirmed it.
 pub(super) const EXPIRED: &str = "nobody confirmed it in time: the key was destroyed";
-/// [`ShareDocument::confirm`] of [`Confirmation::Code`].
-const CODE: &str = "code";
 
 /// One request, checked against one configuration.
 struct Wanted {
@@ -339,61 +345,4 @@ pub(super) fn fresh_entropy() -> Result<Entropy, Error> {
     let mut entropy = Zeroizing::new([0_u8; LONGEST]);
     super::fill_random(&mut *entropy)?;
     Ok(entropy)
-}
-
-/// What the app calls the account.
-fn called(
-    by: AccountName,
-    user: &str,
-    account: &Account,
-    known: &Contacts,
-) -> Result<String, Error> {
-    match by {
-        AccountName::LoginId => Ok(user.to_owned()),
-        AccountName::Email => {
-            let mail = in_force(&account.contacts, known).mail;
-            let none = "the user has no mail address, by which [sharing] account = \"email\" calls \
-                        the account; set one: `otpctl user set USER mail=…`";
-            let mail = mail.ok_or_else(|| Error::WrongState(none.to_owned()))?;
-            Ok(mail.as_str().to_owned())
-        }
-    }
-}
-
-fn plain_document(token: String, user: String, confirm: Confirmation) -> ShareDocument {
-    let mut document = ShareDocument::default();
-    document.token = token;
-    document.user = user;
-    document.confirm = match confirm {
-        Confirmation::Code => CODE.to_owned(),
-        Confirmation::Acknowledgement => "ack".to_owned(),
-    };
-    document
-}
-
-fn shown_document(
-    token: &Token,
-    account: &str,
-    issuer: &str,
-    mut document: ShareDocument,
-) -> Result<ShareDocument, Error> {
-    let uri = uri::provisioning(token, issuer, account)?;
-    document.content = Some(uri.as_bytes().to_vec());
-    let (kind, period, counter) = match token.factor {
-        Factor::Totp { period_ms, .. } => ("totp", Some(period_ms / 1000), None),
-        Factor::Hotp => ("hotp", None, Some(token.next)),
-        Factor::OutOfBand(_) => return Err(share::Refusal::NoCredential.into()),
-    };
-    document.kind = Some(kind.to_owned());
-    (document.period, document.counter) = (period, counter);
-    document.algorithm = Some(uri::algorithm(token.algorithm).to_owned());
-    document.digits = Some(u32::from(token.digits));
-    document.account = Some(uri::plain(account));
-    document.issuer = Some(uri::plain(issuer));
-    document.secret = Some(base32::encode(token.secret.expose()).as_bytes().to_vec());
-    document.until = match token.share {
-        Share::Showing { until_ms, .. } => Some(until_ms),
-        Share::Released | Share::Created | Share::Shared => None,
-    };
-    Ok(document)
 }
