@@ -301,3 +301,35 @@ fn x09_users_fetch_their_own_and_polkit_opens_it_to_administrators() {
         assert_eq!(shown(ALICES)["user"], "bob");
     });
 }
+
+/// Anything else is a failure: with an error, its text and a line in the log.
+#[test]
+fn n08_anything_else_has_failed_and_says_why() {
+    with_offer("[sharing]\naccount = \"email\"\n", |world, _, id| {
+        let done = share(id, FILE, &[]);
+        let told = error(&done);
+        assert_eq!((done.code(), &told["lasterror"]), (1, &99.into()), "{told}");
+        let info = told["lasterrorinfo"].as_str().unwrap();
+        assert!(info.contains("no mail address"), "{info}");
+        assert_eq!(records("alice"), [("denied".to_owned(), "failed".to_owned())]);
+        world.log().expect("OTP. share: denied for user alice (failed: the user has no mail");
+        assert!(!fs::exists(FILE).unwrap());
+        // What has failed has shown nothing to nobody.
+        otpctl_with(&["user", "set", "alice", "mail=alice@example.com"], b"").ok();
+        share(id, FILE, &[]).ok();
+        assert_eq!(shown(FILE)["oath_account"], "alice@example.com");
+    });
+}
+
+/// Gluu's prefix and fields that a log can be searched by; in one log.
+#[test]
+fn x10_every_line_of_the_log_begins_with_otp() {
+    with_offer("", |world, _, id| {
+        share(id, FILE, &[]).ok();
+        drop(shown(FILE));
+        world.log().expect(&format!("event=share result=shown user=alice service=\"\" source=\"\" tty=\"\" method=\"\" token={id}"));
+        let records = world.log().records();
+        let own: Vec<_> = records.iter().filter(|record| record.contains("otpd[")).collect();
+        assert!(own.len() > 3 && own.iter().all(|record| record.contains("]: OTP. ")), "{own:?}");
+    });
+}

@@ -11,6 +11,7 @@ use otp_core::{
     secret::LONGEST,
     share::{Entropy, Refusal as No, Share, begin, choose, expire, finish, reshare},
     token::{Algorithm, Factor, State, Token},
+    uri,
 };
 use proptest::prelude::*;
 use zeroize::Zeroizing;
@@ -246,6 +247,26 @@ fn n14_to_share_again_is_to_share_another_key() {
         assert!(matches!(verdict, Err(Error::State(_))));
         assert_eq!(account.tokens[0].share, Share::Released);
     }
+}
+
+#[test]
+fn n11_the_uri_has_period_or_counter_no_colon_and_no_plus() {
+    for (token, end) in [
+        (totp_token("t"), "&digits=6&period=30"),
+        (Token { next: 70, ..hotp_token("h", 0) }, "&digits=6&counter=70"),
+        (
+            Token { algorithm: Algorithm::Sha256, ..hotp_token("h", 0) },
+            "=SHA256&digits=6&counter=0",
+        ),
+    ] {
+        let uri = uri::provisioning(&token, "A: b+c", "DOMAIN:al ice").unwrap();
+        let rest =
+            uri.strip_prefix(if token.id == "t" { "otpauth://totp/" } else { "otpauth://hotp/" });
+        assert!(rest.unwrap().starts_with("A%20b%2Bc:DOMAINal%20ice?secret="), "{}", *uri);
+        assert!(uri.contains("&issuer=A%20b%2Bc&algorithm=SHA") && uri.ends_with(end), "{}", *uri);
+        assert!(!uri.contains('+'), "{}", *uri);
+    }
+    assert_eq!((uri::plain("A: b"), uri::algorithm(Algorithm::Sha512)), ("A b".into(), "SHA512"));
 }
 
 /// One thing that a session, an administrator or the clock does.
