@@ -190,6 +190,8 @@ fn told(what: &str, kind: ErrorKind, text: &str) -> Failure {
         ErrorKind::Forbidden => (Exit::Denied, "an administrator can do it, or change the policy"),
         ErrorKind::UnknownUser => (Exit::UnknownUser, "check the name; see `otpctl user list`"),
         ErrorKind::UnknownToken => (Exit::NoCredential, "see `otpctl token list`"),
+        ErrorKind::AlreadyShared => (Exit::AlreadyShared, "see `otpctl token share --reshare`"),
+        ErrorKind::UnknownClient => (Exit::UnknownUser, "see `otpctl config show`"),
         ErrorKind::NoCredential => (Exit::NoCredential, "see `otpctl token add`"),
         ErrorKind::WrongState => (Exit::Failed, "see `otpctl token list`"),
         ErrorKind::UnknownSession => (Exit::Failed, "start again"),

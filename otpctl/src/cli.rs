@@ -15,6 +15,8 @@ pub(crate) use method::{Method, MethodFiles, MethodSet};
 const EXAMPLES: &str = "\
 Examples:
   otpctl token add alice                  enrol an authenticator app: shows a QR code
+  otpctl token add bob --share            for bob, who fetches it himself, once:
+  otpctl token share bob                  shows it to whoever is first, never again
   otpctl token list alice                 what alice has
   otpctl recovery new alice               codes for the day the phone is lost
   otpctl user unlock alice                after too many wrong codes
@@ -29,7 +31,7 @@ Times are RFC 3339 (2026-01-31T08:00:00Z), a day (2026-01-31) or relative
 (90s, 30m, 2h, 7d).
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 otpd is unavailable,
-5 no such credential, 7 unknown user.";
+5 no such credential, 6 shared already, 7 unknown user or tenant.";
 
 const GLOBAL: &str = "Global options";
 
@@ -105,6 +107,7 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
     Add(TokenAdd),
+    Share(TokenShare),
     /// List tokens
     List {
         /// Of this user; without it everyone's, for administrators
@@ -180,10 +183,40 @@ pub(crate) struct TokenAdd {
     /// Active at once, without a first code (administrators)
     #[arg(long)]
     pub(crate) no_confirm: bool,
+    /// Show nothing now: the secret is shown once, by `token share`
+    #[arg(long, conflicts_with_all = ["qr", "no_confirm", "output"])]
+    pub(crate) share: bool,
     /// Stop accepting the token at this time
     #[arg(long, value_name = "TIME")]
     pub(crate) expires: Option<When>,
     /// Write the token, its secret and its URI to this new file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Show the secret of a token that was added with --share, once
+///
+/// Nobody else is shown it from then on. Who scans it presses Enter and types the first code, or
+/// presses Enter only where the configuration says so. If that does not come in time, the key is
+/// destroyed and another one can be shared.
+///
+/// With --json the document holds the secret and the QR code as PNG in base64; the first code is not
+/// asked for: use `token confirm`.
+#[derive(Args, Debug)]
+pub(crate) struct TokenShare {
+    /// The token, or the user of whose tokens the oldest that can be shared is meant
+    #[arg(value_name = "USER|ID")]
+    pub(crate) target: String,
+    /// The tenant, where the configuration names some
+    #[arg(long, value_name = "NAME")]
+    pub(crate) client: Option<String>,
+    /// Share what was shared already, with another key; the old one works no longer (administrators)
+    #[arg(long)]
+    pub(crate) reshare: bool,
+    /// With --reshare: show nothing now, the token waits to be shared
+    #[arg(long, requires = "reshare", conflicts_with = "output")]
+    pub(crate) later: bool,
+    /// Write what is shown to this new file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
@@ -548,7 +581,15 @@ mod tests {
             ("token confirm abc123", true),
             ("token disable abc123 --until 2026-01-31 --reason lost", true),
             ("token remove abc123 --yes", true),
-            ("token share alice", false),
+            ("token share alice", true),
+            ("token share alice --client example --reshare --later", true),
+            ("token share alice --reshare --output f", true),
+            ("token share alice --later", false),
+            ("token share alice --reshare --later --output f", false),
+            ("token share", false),
+            ("token add alice --share --label phone --method hotp", true),
+            ("token add alice --share --no-confirm", false),
+            ("token add alice --share --output f", false),
             ("recovery new alice --output f --yes", true),
             ("recovery count", false),
             ("user list --search a --locked --limit 10 --offset 20", true),

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// The exit statuses that scripts rely on. (6, "already shared", belongs to verbs that share.)
+/// The exit statuses that scripts rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Denied = 3,
     Unavailable = 4,
     NoCredential = 5,
+    AlreadyShared = 6,
+    /// Or an unknown tenant.
     UnknownUser = 7,
 }
 
@@ -25,11 +27,13 @@ pub(crate) struct Failure {
     /// `Failed`, `Interrupted`, `Unavailable`.
     pub(crate) error: &'static str,
     pub(crate) message: String,
+    /// The `lasterror` of the JSON document, of verbs that have one.
+    pub(crate) code: Option<u32>,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, error: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, error, message: message.into() }
+        Self { exit, error, message: message.into(), code: None }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -51,6 +55,11 @@ impl Failure {
             return Self::new(Exit::Closed, "Failed", "");
         }
         Self::failed(format!("{place}: {error}"))
+    }
+
+    /// The same, with its `lasterror`.
+    pub(crate) fn coded(self, code: u32) -> Self {
+        Self { code: Some(code), ..self }
     }
 
     /// The same, with one more thing that the person must know.

@@ -47,11 +47,20 @@ fn report(failure: &Failure, json: bool) {
     struct Document<'a> {
         error: &'a str,
         message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lasterror: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lasterrorinfo: Option<&'a str>,
     }
     if failure.exit == Exit::Closed {
         return;
     }
-    let document = Document { error: failure.error, message: &failure.message };
+    let document = Document {
+        error: failure.error,
+        message: &failure.message,
+        lasterror: failure.code,
+        lasterrorinfo: failure.code.map(|_| failure.message.as_str()),
+    };
     let line = match render::json_line(&document) {
         Ok(line) if json => line.to_string(),
         _ => format!("otpctl: {}", failure.message),

@@ -166,7 +166,7 @@ impl Journal {
 
     /// One line in the log, with the event's fields for a log that has fields.
     pub fn write(&self, event: &AuditEvent) {
-        let level = if matches!(event.result.as_str(), "ok" | "skipped") {
+        let level = if matches!(event.result.as_str(), "ok" | "skipped" | "shown") {
             log::Level::Info
         } else {
             log::Level::Warn

@@ -193,6 +193,8 @@ async fn run(
     let signals = Signals::listen()?;
     engine.post_messages_left().await;
     tokio::spawn(Arc::clone(&engine).carry_messages());
+    tokio::spawn(Arc::clone(&engine).tend_shares());
+    tokio::spawn(Arc::clone(&engine).run_follow_ups());
     let (tried, bus_tried) = oneshot::channel();
     let direct = tokio::spawn(service::serve_direct(Arc::clone(&engine), listener));
     tokio::spawn(service::serve_bus(Arc::clone(&engine), address, tried));

@@ -21,6 +21,7 @@ mod prompts;
 mod races;
 mod requirements;
 mod self_service;
+mod sharing;
 mod sshd;
 mod timing;
 mod tokens;

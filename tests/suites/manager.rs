@@ -7,9 +7,10 @@ use harness::{
 };
 
 /// Every method with arguments of its signature.
-pub(crate) const METHODS: [(&str, &[&str]); 17] = [
+pub(crate) const METHODS: [(&str, &[&str]); 18] = [
     ("Enrol", &["sa{sv}", "bob", "0"]),
     ("Confirm", &["say", "ID", "6", "49", "50", "51", "52", "53", "54"]),
+    ("Share", &["sa{sv}", "bob", "0"]),
     ("Revoke", &["sa{sv}", "ID", "0"]),
     ("Disable", &["sa{sv}", "ID", "0"]),
     ("Enable", &["sa{sv}", "ID", "0"]),
@@ -193,6 +194,11 @@ fn hostile_arguments_are_errors() {
             ("Enrol", &["sa{sv}", "alice", "1", "method", "u", "5"]),
             ("Enrol", &["sa{sv}", "nobody-of-that-name", "0"]),
             ("Revoke", &["sa{sv}", "../../etc/passwd", "0"]),
+            ("Share", &["sa{sv}", "", "0"]),
+            ("Share", &["sa{sv}", "../../etc/passwd", "0"]),
+            ("Share", &["sa{sv}", &long, "0"]),
+            ("Share", &["sa{sv}", "alice", "1", "client", "s", &long]),
+            ("Share", &["sa{sv}", "alice", "1", "result", "s", "true"]),
             ("Unlock", &["s", ""]),
             ("ListUsers", &["a{sv}", "1", "limit", "i", "-1"]),
             ("ListUsers", &["a{sv}", "1", "search", "s", &long]),

@@ -26,6 +26,7 @@ const OPENS: [(&str, &[&str]); 4] = [
         &[
             "Enrol",
             "Confirm",
+            "Share",
             "Revoke",
             "Enable",
             "Disable",
@@ -137,9 +138,9 @@ fn a_yes_opens_the_methods_of_its_action_and_no_others() {
                 let done = on_bob(ALICE, method, arguments, spare.as_ref().unwrap_or(&token));
                 match method {
                     _ if !opens => assert_denied(&done, CONFIRM, action_of(method)),
-                    // The token is active, the codes are wrong and there is no provider: refused for
-                    // that, not as a caller.
-                    "Confirm" | "Resync" | "TestProvider" => {
+                    // The token is active and was told at its enrolment, the codes are wrong and there
+                    // is no provider: refused for that, not as a caller.
+                    "Confirm" | "Share" | "Resync" | "TestProvider" => {
                         assert!(
                             !done.stderr.contains("not allowed"),
                             "{granted} {method}: {done:?}"

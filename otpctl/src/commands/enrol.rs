@@ -25,6 +25,7 @@ pub(crate) async fn add(session: &Session, args: &TokenAdd) -> Result<(), Failur
         label: args.label.clone(),
         expires: args.expires.map(|at| at.ahead("--expires", &out.zone)).transpose()?,
         active: args.no_confirm.then_some(true),
+        share: args.share.then_some(true),
         proof: None,
     };
     let (id, uri) = session
@@ -49,7 +50,14 @@ pub(crate) async fn add(session: &Session, args: &TokenAdd) -> Result<(), Failur
         let id = printable(short(&id));
         failure.and(format!("the secret of token {id} is lost: `otpctl token remove {id}`"))
     })?;
-    if uri.is_empty() {
+    if args.share {
+        let notice = format!(
+            "The {} waits to be shared: `otpctl token share {}`.",
+            name(&token),
+            printable(short(&token.id))
+        );
+        out.done(&render::Token::from(&token), &notice)
+    } else if uri.is_empty() {
         delivered(session, &token).await
     } else {
         finish(session, args, &token).await
@@ -121,6 +129,9 @@ impl Places {
             }
             return Ok(Self { document: None, picture: None, terminal: false });
         }
+        if args.share {
+            return Ok(Self { document: None, picture: None, terminal: false });
+        }
         let asked = args.qr == Some(Qr::Terminal);
         let terminal = asked || (args.output.is_none() && picture.is_none());
         if asked && out.json {
@@ -142,10 +153,7 @@ impl Places {
 
     /// Tells the secret wherever it is to go.
     fn tell(self, token: &TokenDocument, uri: &[u8], out: &Output) -> Result<(), Failure> {
-        let text = str::from_utf8(uri).ok().filter(|text| text.starts_with("otpauth://"));
-        let parts = text.and_then(|uri| Some((uri, secret(uri)?)));
-        let (uri, secret) =
-            parts.ok_or_else(|| Failure::failed("what the daemon tells is no otpauth:// URI"))?;
+        let (uri, secret) = provisioning(uri)?;
         let document = SecretDocument { token: token.into(), secret, uri };
         if let Some(file) = self.document {
             let path = file.write(json(&document)?.as_bytes())?;
@@ -168,8 +176,21 @@ impl Places {
     }
 }
 
+/// The provisioning URI that the daemon tells, and the base32 secret inside it.
+pub(super) fn provisioning(uri: &[u8]) -> Result<(&str, &str), Failure> {
+    let text = str::from_utf8(uri).ok().filter(|text| text.starts_with("otpauth://"));
+    let parts = text.and_then(|uri| Some((uri, secret(uri)?)));
+    parts.ok_or_else(|| Failure::failed("what the daemon tells is no otpauth:// URI"))
+}
+
 /// Shows the QR code, the key for apps that cannot scan, and what to do.
 fn show(uri: &str, secret: &str, out: &Output) -> Result<(), Failure> {
+    draw(uri, secret, out)?;
+    out.notice("Scan the code with an authenticator app, or type the key. It is shown this once.")
+}
+
+/// Shows the QR code, and the key for apps that cannot scan.
+pub(super) fn draw(uri: &str, secret: &str, out: &Output) -> Result<(), Failure> {
     let paint = if tty::colour() { Paint::Colours } else { Paint::Blocks };
     out.print(&Code::new(uri.as_bytes())?.terminal(paint))?;
     if paint == Paint::Blocks {
@@ -182,8 +203,7 @@ fn show(uri: &str, secret: &str, out: &Output) -> Result<(), Failure> {
         }
         grouped.push(character);
     }
-    out.print(&Zeroizing::new(format!("Key: {}", *grouped)))?;
-    out.notice("Scan the code with an authenticator app, or type the key. It is shown this once.")
+    out.print(&Zeroizing::new(format!("Key: {}", *grouped)))
 }
 
 /// The base32 secret inside a provisioning URI.

@@ -15,6 +15,7 @@ mod method;
 mod policy;
 mod provider;
 mod recovery;
+mod share;
 mod status;
 pub(crate) mod token;
 mod user;

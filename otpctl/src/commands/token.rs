@@ -21,6 +21,7 @@ const TRIES: usize = 3;
 pub(crate) async fn run(session: &Session, command: Token) -> Result<(), Failure> {
     match command {
         Token::Add(args) => super::enrol::add(session, &args).await,
+        Token::Share(args) => super::share::share(session, &args).await,
         Token::List { user, method } => list(session, user, method).await,
         Token::Show { id } => {
             let token = find(session, &id).await?;
@@ -62,9 +63,9 @@ pub(crate) fn short(id: &str) -> &str {
 }
 
 /// The token that an id, or the beginning of one, stands for.
-async fn find(session: &Session, id: &str) -> Result<TokenDocument, Failure> {
+pub(crate) async fn find(session: &Session, id: &str) -> Result<TokenDocument, Failure> {
     let id = id.to_ascii_lowercase();
-    if id.len() < PREFIX || id.len() > ID || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !is_prefix(&id) {
         return Err(Failure::usage(format!(
             "{id}: a token's ID is {ID} hexadecimal digits, of which the first {PREFIX} or more \
              may stand for it; see `otpctl token list`"
@@ -89,6 +90,11 @@ async fn find(session: &Session, id: &str) -> Result<TokenDocument, Failure> {
             format!("{id}: no such token; see `otpctl token list`"),
         )),
     }
+}
+
+/// Whether it can be an id, or stand for one.
+pub(crate) fn is_prefix(text: &str) -> bool {
+    (PREFIX..=ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// All tokens of a user, or of everyone; or the one with an id.
@@ -148,11 +154,16 @@ pub(crate) async fn confirm(session: &Session, token: &TokenDocument) -> Result<
             Ok(()) => return Ok(()),
             Err(error) if tries > 1 && kind(&error) == Some(ErrorKind::Rejected) => {
                 tries -= 1;
-                tty::tell("That is not the code. Try the next one; is the phone's clock right?");
+                wrong_code();
             }
             Err(error) => return Err(failure(&what, &error)),
         }
     }
+}
+
+/// Tells the person that a first code is none.
+pub(crate) fn wrong_code() {
+    tty::tell("That is not the code. Try the next one; is the phone's clock right?");
 }
 
 fn code(prompt: &str) -> Result<zeroize::Zeroizing<Vec<u8>>, Failure> {

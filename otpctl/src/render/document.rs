@@ -1,8 +1,8 @@
 //! The JSON documents. Their names are a contract: they grow, they do not change.
 
 use otp_ipc::{
-    AuditRecord, DirectoryDocument, DirectoryTestDocument, ProviderDocument, StatusDocument,
-    TestDocument, TokenDocument, UserDocument,
+    AuditRecord, DirectoryDocument, DirectoryTestDocument, ProviderDocument, ShareDocument,
+    StatusDocument, TestDocument, TokenDocument, UserDocument,
 };
 use serde::Serialize;
 
@@ -28,6 +28,9 @@ pub(crate) struct Token<'a> {
     algorithm: &'a str,
     digits: u32,
     period_ms: Option<u64>,
+    share: Option<&'a str>,
+    share_until: Option<String>,
+    accepted: Option<u64>,
     created: String,
     last_used: Option<String>,
     expires: Option<String>,
@@ -47,6 +50,9 @@ impl<'a> From<&'a TokenDocument> for Token<'a> {
             algorithm: &token.algorithm,
             digits: token.digits,
             period_ms: token.period_ms,
+            share: token.share.as_deref(),
+            share_until: token.share_until.map(rfc3339),
+            accepted: token.accepted,
             created: rfc3339(token.created),
             last_used: token.last_used.map(rfc3339),
             expires: token.expires.map(rfc3339),
@@ -65,6 +71,61 @@ pub(crate) struct SecretDocument<'a> {
     pub(crate) secret: &'a str,
     /// `otpauth://…`
     pub(crate) uri: &'a str,
+}
+
+/// What is shown of a token, once: the ten names of Nevis, and what belongs to it.
+#[derive(Serialize)]
+pub(crate) struct SharedDocument<'a> {
+    transition: &'a str,
+    token: &'a str,
+    user: &'a str,
+    confirm: &'a str,
+    until: Option<String>,
+    /// A PNG in base64.
+    oath_qrcode: &'a str,
+    /// `otpauth://…`
+    #[serde(rename = "oath_qrcodeContent")]
+    oath_qrcode_content: &'a str,
+    oath_type: Option<&'a str>,
+    oath_algorithm: Option<&'a str>,
+    oath_digits: Option<u32>,
+    /// Seconds; `null` of hotp.
+    oath_period: Option<u64>,
+    /// `null` of totp.
+    oath_counter: Option<u64>,
+    oath_account: Option<&'a str>,
+    oath_issuer: Option<&'a str>,
+    /// Base32.
+    oath_secret: &'a str,
+}
+
+impl<'a> SharedDocument<'a> {
+    /// The picture in base64, the URI and the secret inside it are the caller's to wipe.
+    pub(crate) fn new(
+        transition: &'a str,
+        shown: &'a ShareDocument,
+        picture: &'a str,
+        uri: &'a str,
+        secret: &'a str,
+    ) -> Self {
+        Self {
+            transition,
+            token: &shown.token,
+            user: &shown.user,
+            confirm: &shown.confirm,
+            until: shown.until.map(rfc3339),
+            oath_qrcode: picture,
+            oath_qrcode_content: uri,
+            oath_type: shown.kind.as_deref(),
+            oath_algorithm: shown.algorithm.as_deref(),
+            oath_digits: shown.digits,
+            oath_period: shown.period,
+            oath_counter: shown.counter,
+            oath_account: shown.account.as_deref(),
+            oath_issuer: shown.issuer.as_deref(),
+            oath_secret: secret,
+        }
+    }
 }
 
 /// A user.

@@ -24,13 +24,21 @@ pub(crate) fn tokens(tokens: &[TokenDocument], out: &Output) -> String {
                 token.user.clone(),
                 token.label.clone(),
                 token.method.clone(),
-                token.state.clone(),
+                state(token),
                 time(token.last_used, out),
             ]
         })
         .collect();
     let headings = ["ID", "USER", "LABEL", "METHOD", "STATE", "LAST USED"];
     out.table(headings, &["USER", "LABEL", "METHOD"], &rows)
+}
+
+/// The state, and of a token that nobody has confirmed how far it has been shared.
+fn state(token: &TokenDocument) -> String {
+    match &token.share {
+        Some(share) if token.state == "pending" => format!("pending, {share}"),
+        _ => token.state.clone(),
+    }
 }
 
 /// A list of users.
@@ -118,12 +126,15 @@ pub(crate) fn token(token: &TokenDocument, zone: &TimeZone) -> String {
         ("Method", Some(token.method.clone())),
         ("Type", Some(token.kind.clone())),
         ("State", Some(token.state.clone())),
+        ("Sharing", token.share.clone()),
+        ("Sharing ends", token.share_until.map(at)),
         ("Until", token.disabled_until.map(at)),
         ("Reason", token.reason.clone()),
         ("Algorithm", Some(token.algorithm.clone())),
         ("Digits", Some(token.digits.to_string())),
         ("Period", period),
         ("Created", Some(at(token.created))),
+        ("Codes", token.accepted.map(|count| format!("{count} accepted"))),
         ("Last used", Some(token.last_used.map_or_else(|| "never".to_owned(), at))),
         ("Expires", token.expires.map(at)),
     ])

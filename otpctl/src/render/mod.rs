@@ -17,8 +17,8 @@ mod policy;
 mod qr;
 
 pub(crate) use document::{
-    AuditDocument, Directory, DirectoryTest, List, Provider, SecretDocument, Status, Test, Token,
-    User,
+    AuditDocument, Directory, DirectoryTest, List, Provider, SecretDocument, SharedDocument,
+    Status, Test, Token, User,
 };
 pub(crate) use fields::{
     audit_line, directories, directory_test, fields, providers, status, token, tokens, user, users,

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use otp_ipc::{
     AuditFilter, AuditRecord, ChangeOptions, ContactOptions, DirectoryDocument,
     DirectoryTestDocument, EnrolOptions, ExplainDocument, ExplainQuery, MismatchDocument,
-    PolicyDocument, ProviderDocument, StatusDocument, TestDocument, TokenDocument, TokenFilter,
-    UserDocument, UserFilter, names,
+    PolicyDocument, ProviderDocument, ShareDocument, ShareOptions, StatusDocument, TestDocument,
+    TokenDocument, TokenFilter, UserDocument, UserFilter, names,
 };
 use zbus::{DBusError, connection::Builder, interface};
 
@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) users: Vec<UserDocument>,
     pub(crate) records: Vec<AuditRecord>,
     pub(crate) providers: Vec<ProviderDocument>,
+    /// Whether "Continue" makes a shared token active.
+    pub(crate) acknowledged: bool,
     /// The calls so far, with their arguments.
     pub(crate) calls: Vec<String>,
 }
@@ -150,6 +152,7 @@ impl State {
                 provider("sms.backup", Some(2)),
                 provider("email.main", None),
             ],
+            acknowledged: false,
             calls: Vec::new(),
         }
     }
@@ -196,6 +199,8 @@ pub(crate) enum Error {
     UnknownToken(String),
     UnknownSession(String),
     NoCredential(String),
+    AlreadyShared(String),
+    UnknownClient(String),
     ProofRequired(String),
     Rejected(String),
     WrongState(String),
@@ -217,6 +222,8 @@ impl Error {
             "UnknownToken" => Self::UnknownToken(text),
             "UnknownSession" => Self::UnknownSession(text),
             "NoCredential" => Self::NoCredential(text),
+            "AlreadyShared" => Self::AlreadyShared(text),
+            "UnknownClient" => Self::UnknownClient(text),
             "ProofRequired" => Self::ProofRequired(text),
             "Rejected" => Self::Rejected(text),
             "WrongState" => Self::WrongState(text),
@@ -285,6 +292,12 @@ impl Manager {
         }
         let mut new = token(NEW, user, options.label.as_deref().unwrap_or("totp"));
         new.state = if options.active == Some(true) { "active" } else { "pending" }.into();
+        if options.share == Some(true) {
+            new.share = Some("created".into());
+            new.share_until = Some(1_767_312_000_000);
+            state.tokens.push(new);
+            return Ok((NEW.into(), Vec::new()));
+        }
         state.tokens.push(new);
         let uri = if user == "mute" { "no uri".into() } else { uri() };
         Ok((NEW.into(), uri.into_bytes()))
@@ -296,7 +309,58 @@ impl Manager {
         if code != CODE {
             return Err(Error::Rejected("not the code".into()));
         }
+        if let Some(token) = state.tokens.iter_mut().find(|known| known.id == token) {
+            token.share = token.share.take().map(|_| "shared".into());
+        }
         state.set(token, "active")
+    }
+
+    fn share(&self, target: &str, options: ShareOptions) -> Result<(String, ShareDocument), Error> {
+        let mut state = self.called(format!(
+            "Share {target} reshare={:?} later={:?} result={:?}",
+            options.reshare, options.later, options.result
+        ));
+        let acknowledged = state.acknowledged;
+        match target {
+            _ if options.client.is_some() => {
+                return Err(Error::UnknownClient("there is no such tenant".into()));
+            }
+            "mallory" => return Err(Error::AccessDenied("Share is for root".into())),
+            _ => {}
+        }
+        let found = |token: &&mut TokenDocument| {
+            token.id == target || token.user == target && token.share.is_some()
+        };
+        let token = state.tokens.iter_mut().find(found);
+        let token = token.ok_or_else(|| Error::NoCredential("no credential".into()))?;
+        let mut document = ShareDocument::default();
+        (document.token, document.user) = (token.id.clone(), token.user.clone());
+        document.confirm = if acknowledged { "ack" } else { "code" }.into();
+        if options.result == Some(true) {
+            if acknowledged {
+                (token.state, token.share) = ("active".into(), Some("shared".into()));
+            }
+            return Ok(("ok".into(), document));
+        }
+        if options.reshare == Some(true) {
+            (token.state, token.share) = ("pending".into(), Some("created".into()));
+        }
+        if options.later == Some(true) {
+            return Ok(("ok".into(), document));
+        }
+        if token.share.as_deref() != Some("created") {
+            return Err(Error::AlreadyShared("shared already".into()));
+        }
+        token.share = Some("showing".into());
+        document.until = Some(1_767_312_300_000);
+        document.content = Some(uri().into_bytes());
+        document.secret = Some(SECRET.as_bytes().to_vec());
+        document.kind = Some("totp".into());
+        document.algorithm = Some("SHA1".into());
+        (document.digits, document.period) = (Some(6), Some(30));
+        document.account = Some("alice".into());
+        document.issuer = Some("login.example.org".into());
+        Ok(("default".into(), document))
     }
 
     fn revoke(&self, token: &str, options: ChangeOptions) -> Result<(), Error> {

@@ -5,6 +5,7 @@ mod delivery;
 mod fake;
 mod policies;
 mod qr;
+mod share;
 mod terminal;
 
 use std::io::Write;
@@ -74,7 +75,9 @@ fn each_error_of_the_daemon_has_its_exit_status() {
         ("Unavailable", 4),
         ("UnknownToken", 5),
         ("NoCredential", 5),
+        ("AlreadyShared", 6),
         ("UnknownUser", 7),
+        ("UnknownClient", 7),
         ("UnknownSession", 1),
         ("WrongState", 1),
         ("InvalidConfiguration", 1),

@@ -7,7 +7,7 @@ use crate::fake::{Machine, uri};
 use crate::otpctl;
 use crate::terminal::Terminal;
 
-fn scanned(picture: &Path) -> String {
+pub(crate) fn scanned(picture: &Path) -> String {
     let mut scan = Command::new("zbarimg");
     scan.args(["--raw", "--quiet", "-Sdisable", "-Sqrcode.enable"]).arg(picture);
     let scan = scan.output().expect("zbarimg (package zbar-tools) starts");

@@ -8,6 +8,7 @@ use crate::{
     out_of_band,
     recovery::{self, RecoveryCode},
     secret::Secret,
+    share::Share,
     throttle::{Lock, Lockout},
     token::{Algorithm, Factor, Standing, State, Token},
     window::{self, Found, Windows},
@@ -228,6 +229,12 @@ fn confirm(
         State::Pending { .. } => {}
         State::Active | State::Disabled { .. } => return Err(Refusal::Disabled),
     }
+    match token.share {
+        // Nobody can have its code.
+        Share::Created => return Err(Refusal::Disabled),
+        Share::Showing { .. } if token.share.over(now_ms) => return Err(Refusal::Expired),
+        Share::Released | Share::Showing { .. } | Share::Shared => {}
+    }
     let code = match reply {
         Reply::Digits(code) if code.len() == token.digits => code,
         _ => return Err(Refusal::Malformed),
@@ -237,6 +244,9 @@ fn confirm(
         match window::search(token, windows, code, now_ms) {
             Found::Fresh(moving) => {
                 token.state = State::Active;
+                if token.share != Share::Released {
+                    token.share = Share::Shared;
+                }
                 Ok(spend(token, moving, now_ms))
             }
             Found::Used => Err(Refusal::Replayed),
@@ -249,6 +259,7 @@ fn confirm(
 fn spend(token: &mut Token, moving: u64, now_ms: i64) -> Credential {
     token.spend(moving);
     token.last_used_ms = Some(now_ms);
+    token.accepted = token.accepted.saturating_add(1);
     Credential::Token { id: token.id.clone(), method: token.method.clone() }
 }
 
@@ -281,8 +292,10 @@ fn search_decoy(code: &Digits, now_ms: i64) {
         digits: DECOY_DIGITS,
         secret: Secret::decoy(),
         state: State::Active,
+        share: Share::Released,
         next: 0,
         offset_ms: 0,
+        accepted: 0,
         created_ms: 0,
         last_used_ms: None,
         expires_ms: None,

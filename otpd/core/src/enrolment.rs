@@ -8,6 +8,7 @@ use crate::{
     error::Error,
     out_of_band,
     secret::Secret,
+    share::Share,
     token::{Algorithm, Factor, State, Token},
 };
 
@@ -33,6 +34,9 @@ pub struct NewToken {
     pub secret: Secret,
     /// Until when it can be confirmed, Unix milliseconds; `None`: active at once.
     pub pending_until_ms: Option<i64>,
+    /// Whether its secret is to be shared later with whoever has not been told it; such a token is
+    /// pending.
+    pub share: bool,
     /// When it stops being accepted, Unix milliseconds.
     pub expires_ms: Option<i64>,
 }
@@ -43,7 +47,8 @@ pub struct NewToken {
 /// # Errors
 /// [`Error::Digits`] and [`Error::Text`] for parameters out of range; [`Error::State`] for a label
 /// or a secret that another of the user's tokens has (one code would be good for both), for a
-/// period of 0, for a T0 after `now_ms`, and for more than [`MOST_TOKENS`] tokens.
+/// period of 0, for a T0 after `now_ms`, for more than [`MOST_TOKENS`] tokens, and for a token to
+/// share that is active at once or whose codes are delivered.
 pub fn begin(account: &mut Account, new: NewToken, now_ms: i64) -> Result<(), Error> {
     check_text(&new.method)?;
     check_text(&new.label)?;
@@ -55,6 +60,12 @@ pub fn begin(account: &mut Account, new: NewToken, now_ms: i64) -> Result<(), Er
     }
     if matches!(new.factor, Factor::Totp { t0_ms, .. } if t0_ms > now_ms) {
         return Err(Error::State("T0 lies in the future: no code is right before it"));
+    }
+    if new.share && new.pending_until_ms.is_none() {
+        return Err(Error::State("a token that is active already cannot be shared"));
+    }
+    if new.share && matches!(new.factor, Factor::OutOfBand(_)) {
+        return Err(Error::State("codes that are delivered have no secret to share"));
     }
     account
         .tokens
@@ -76,8 +87,10 @@ pub fn begin(account: &mut Account, new: NewToken, now_ms: i64) -> Result<(), Er
         digits: new.digits,
         secret: new.secret,
         state,
+        share: if new.share { Share::Created } else { Share::Released },
         next: 0,
         offset_ms: 0,
+        accepted: 0,
         created_ms: now_ms,
         last_used_ms: None,
         expires_ms: new.expires_ms,

@@ -1,5 +1,5 @@
 //! The decision of who may log in with which code, as pure functions: RFC 4226, RFC 6238, windows,
-//! replay protection, lockout, recovery codes and enrolment. No I/O, no clock, no random source:
+//! replay protection, lockout, recovery codes, enrolment and sharing. No I/O, no clock, no random source:
 //! the time and the entropy are arguments, so that every rule can be tested at any moment.
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ pub mod recovery;
 pub mod resync;
 pub mod schedule;
 pub mod secret;
+pub mod share;
 pub mod throttle;
 pub mod token;
 pub mod totp;

@@ -13,9 +13,9 @@ use crate::{
 
 /// Most challenges of one user that are open at the same time; the oldest give way.
 pub const MOST_CHALLENGES: usize = 4;
-/// How far ahead of the present a challenge may have been made, in milliseconds: beyond that the
+/// How far ahead of the present a challenge may have been made, or a secret been shown, in milliseconds: beyond that the
 /// clock was set back, and nobody knows how old the code is.
-const AHEAD_MS: i64 = 60_000;
+pub(crate) const AHEAD_MS: i64 = 60_000;
 
 /// What a challenge is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

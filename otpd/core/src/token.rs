@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{contact::Channel, secret::Secret};
+use crate::{contact::Channel, secret::Secret, share::Share};
 
 /// The hash function under the HMAC (RFC 6238 section 1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,13 +71,17 @@ pub struct Token {
     pub secret: Secret,
     /// Where it is in its life.
     pub state: State,
+    /// Who has been shown the secret.
+    pub share: Share,
     /// The watermark: the lowest step (by the device's own clock) or counter that may still be
-    /// accepted; how often a delivered code was accepted. Only grows.
+    /// accepted; how often a delivered code was accepted. Only grows, for as long as the secret is the same.
     pub next: u64,
     /// How far the device's clock is ahead of ours in milliseconds, as the last resync measured
     /// it; at most [`crate::resync::REACH`] steps and one more. 0 for a counter and until the
-    /// first resync; nothing else sets it. It moves the window, never the watermark.
+    /// first resync and for a new secret; nothing else sets it. It moves the window, never the watermark.
     pub offset_ms: i64,
+    /// How many codes were accepted, the first one among them.
+    pub accepted: u64,
     /// Enrolled at, Unix milliseconds.
     pub created_ms: i64,
     /// Last accepted at, Unix milliseconds.

@@ -77,12 +77,8 @@ pub fn spelled(
     detail: Detail,
 ) -> Result<Zeroizing<String>, Error> {
     let (kind, moving, value) = moving(token.factor, token.next)?;
-    let algorithm = match token.algorithm {
-        Algorithm::Sha1 => "SHA1",
-        Algorithm::Sha256 => "SHA256",
-        Algorithm::Sha512 => "SHA512",
-    };
-    let encoded = |text: &str| utf8_percent_encode(&text.replace(':', ""), RESERVED).to_string();
+    let algorithm = algorithm(token.algorithm);
+    let encoded = |text: &str| utf8_percent_encode(&plain(text), RESERVED).to_string();
     let (issuer, account) = (encoded(issuer), encoded(account));
     let secret = base32::encode(token.secret.expose());
     let fixed = 128;
@@ -130,6 +126,22 @@ fn moving(factor: Factor, next: u64) -> Result<(&'static str, &'static str, u64)
             Err(Error::Uri("T0 must be 0 and the period a whole number of seconds"))
         }
     }
+}
+
+/// The algorithm as a URI names it.
+#[must_use]
+pub fn algorithm(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Sha1 => "SHA1",
+        Algorithm::Sha256 => "SHA256",
+        Algorithm::Sha512 => "SHA512",
+    }
+}
+
+/// An issuer or an account as a URI tells it: without the colon that separates the two.
+#[must_use]
+pub fn plain(name: &str) -> String {
+    name.replace(':', "")
 }
 
 /// Reads a URI of another program: upper and lower case are the same in the scheme, type and

@@ -1,7 +1,9 @@
-//! The documents of the Manager interface, each an `a{sv}` on the wire. None carries a secret.
+//! The documents of the Manager interface, each an `a{sv}` on the wire. None but
+//! [`ShareDocument`] carries a secret.
 //! Times are Unix milliseconds, durations milliseconds.
 
 use zbus::{DeserializeDict, SerializeDict, Type};
+use zeroize::Zeroize;
 
 /// A token; `otpctl --json` prints these names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
@@ -26,6 +28,13 @@ pub struct TokenDocument {
     pub digits: u32,
     /// Time step; of TOTP only.
     pub period_ms: Option<u64>,
+    /// `created` while it waits to be shared, `showing` while one session may confirm it, `shared`
+    /// after that; absent where its secret was told at enrolment.
+    pub share: Option<String>,
+    /// When the time to confirm what is shown, or to share what waits for it, is over.
+    pub share_until: Option<i64>,
+    /// How many codes of it were accepted.
+    pub accepted: Option<u64>,
     /// When it was enrolled.
     pub created: i64,
     /// When a code of it was last accepted.
@@ -166,11 +175,13 @@ pub struct AuditRecord {
     /// When.
     pub time: i64,
     /// What was done: `login`, `enrol`, `confirm`, `revoke`, `enable`, `disable`, `resync`,
-    /// `recovery`, `unlock`, `reset`, `contact`, `challenge` (a code was made), `send` (what became
+    /// `recovery`, `share`, `unlock`, `reset`, `contact`, `challenge` (a code was made), `send` (what became
     /// of its message), `test` or `reload`.
     pub event: String,
     /// `ok`, `wrong`, `replay`, `locked`, `malformed`, `expired`, `disabled`, `unenrolled`,
-    /// `skipped`, `denied` or `unavailable`.
+    /// `skipped`, `denied`, `unavailable`, or of `share` `shown`. The detail of `share` begins with
+    /// the transition: `default`, `ok`, `failed`, `noCredential`, `secretAlreadyShared` or
+    /// `clientNotFound`.
     pub result: String,
     /// The user, escaped, at most 64 bytes.
     pub user: String,
@@ -236,8 +247,81 @@ pub struct EnrolOptions {
     pub expires: Option<i64>,
     /// Active at once, without a first code; administrators only.
     pub active: Option<bool>,
+    /// To be shared later: nobody is told the URI now.
+    pub share: Option<bool>,
     /// A code, or a recovery code, of a credential that the user has.
     pub proof: Option<Vec<u8>>,
+}
+
+/// Options of `Share`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", deny_unknown_fields)]
+pub struct ShareOptions {
+    /// The tenant; needed where the configuration has several names for them.
+    pub client: Option<String>,
+    /// "Continue": the person has what this session has shown.
+    pub result: Option<bool>,
+    /// Another key takes the place of what was shared; administrators only.
+    pub reshare: Option<bool>,
+    /// With `reshare`: it is not shown now, but waits to be shared.
+    pub later: Option<bool>,
+    /// A code, or a recovery code, of a credential that the user has.
+    pub proof: Option<Vec<u8>>,
+}
+
+/// What `Share` shows. Without what begins with `oath_` where nothing is shown: those are the names
+/// of Nevis, whose `oath_qrcode` is for the client to draw. Wiped when dropped, never printed.
+#[derive(Default, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}")]
+pub struct ShareDocument {
+    /// The token's id.
+    pub token: String,
+    /// Whose it is.
+    pub user: String,
+    /// `code` where its first code makes it active, `ack` where `result` does.
+    pub confirm: String,
+    /// When the time to confirm it is over.
+    pub until: Option<i64>,
+    /// The otpauth URI.
+    #[zbus(rename = "oath_qrcodeContent")]
+    pub content: Option<Vec<u8>>,
+    /// `totp` or `hotp`.
+    #[zbus(rename = "oath_type")]
+    pub kind: Option<String>,
+    /// `SHA1`, `SHA256` or `SHA512`.
+    #[zbus(rename = "oath_algorithm")]
+    pub algorithm: Option<String>,
+    /// Length of a code.
+    #[zbus(rename = "oath_digits")]
+    pub digits: Option<u32>,
+    /// Time step in seconds; of TOTP only.
+    #[zbus(rename = "oath_period")]
+    pub period: Option<u64>,
+    /// Counter of the next code; of HOTP only.
+    #[zbus(rename = "oath_counter")]
+    pub counter: Option<u64>,
+    /// What the app calls the account.
+    #[zbus(rename = "oath_account")]
+    pub account: Option<String>,
+    /// What the app calls the issuer.
+    #[zbus(rename = "oath_issuer")]
+    pub issuer: Option<String>,
+    /// The secret in base32.
+    #[zbus(rename = "oath_secret")]
+    pub secret: Option<Vec<u8>>,
+}
+
+impl Drop for ShareDocument {
+    fn drop(&mut self) {
+        self.content.zeroize();
+        self.secret.zeroize();
+    }
+}
+
+impl std::fmt::Debug for ShareDocument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShareDocument").field("token", &self.token).finish_non_exhaustive()
+    }
 }
 
 /// Options of the calls that change something that exists.

@@ -17,6 +17,10 @@ pub enum ErrorKind {
     UnknownSession,
     /// The user has no credential of the kind that the call needs.
     NoCredential,
+    /// The credential has been shared, which it is once.
+    AlreadyShared,
+    /// No such tenant (`client` in the options).
+    UnknownClient,
     /// The caller has a credential and must prove it (`proof` in the options).
     ProofRequired,
     /// The proof or the code was not accepted.
@@ -34,13 +38,15 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    const ALL: [(Self, &'static str); 13] = [
+    const ALL: [(Self, &'static str); 15] = [
         (Self::InvalidArgument, "InvalidArgument"),
         (Self::AccessDenied, "AccessDenied"),
         (Self::UnknownUser, "UnknownUser"),
         (Self::UnknownToken, "UnknownToken"),
         (Self::UnknownSession, "UnknownSession"),
         (Self::NoCredential, "NoCredential"),
+        (Self::AlreadyShared, "AlreadyShared"),
+        (Self::UnknownClient, "UnknownClient"),
         (Self::ProofRequired, "ProofRequired"),
         (Self::Rejected, "Rejected"),
         (Self::WrongState, "WrongState"),

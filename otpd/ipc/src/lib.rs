@@ -18,8 +18,8 @@ mod step;
 pub use context::Context;
 pub use document::{
     AuditFilter, AuditRecord, ChangeOptions, ContactOptions, DirectoryDocument,
-    DirectoryTestDocument, EnrolOptions, ProviderDocument, StatusDocument, TestDocument,
-    TokenDocument, TokenFilter, UserDocument, UserFilter,
+    DirectoryTestDocument, EnrolOptions, ProviderDocument, ShareDocument, ShareOptions,
+    StatusDocument, TestDocument, TokenDocument, TokenFilter, UserDocument, UserFilter,
 };
 pub use error::ErrorKind;
 pub use policy::{ExplainDocument, ExplainQuery, MismatchDocument, PolicyDocument};

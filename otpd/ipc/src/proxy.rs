@@ -5,8 +5,8 @@ use zbus::{Result, proxy};
 use crate::{
     AuditFilter, AuditRecord, ChangeOptions, ContactOptions, Context, DirectoryDocument,
     DirectoryTestDocument, EnrolOptions, ExplainDocument, ExplainQuery, PolicyDocument,
-    ProviderDocument, StatusDocument, Step, TestDocument, TokenDocument, TokenFilter, UserDocument,
-    UserFilter,
+    ProviderDocument, ShareDocument, ShareOptions, StatusDocument, Step, TestDocument,
+    TokenDocument, TokenFilter, UserDocument, UserFilter,
 };
 
 /// A login; see `packaging/dbus/org.pamotp.Otpd1.Authentication.xml`.
@@ -43,6 +43,9 @@ pub trait Manager {
     /// Makes a pending token active with its first code.
     #[zbus(allow_interactive_auth)]
     fn confirm(&self, token: &str, code: &[u8]) -> Result<()>;
+    /// Shows the secret of a token (or of a user's) to this connection, once.
+    #[zbus(allow_interactive_auth)]
+    fn share(&self, target: &str, options: &ShareOptions) -> Result<(String, ShareDocument)>;
     /// Removes a token for ever.
     #[zbus(allow_interactive_auth)]
     fn revoke(&self, token: &str, options: &ChangeOptions) -> Result<()>;

@@ -16,6 +16,7 @@ mod provider;
 mod secret;
 mod section;
 mod settings;
+mod sharing;
 mod show;
 mod template;
 mod tree;
@@ -31,6 +32,7 @@ pub use error::ConfigError;
 pub(crate) use file::{open, vet};
 pub use method::{Delivery, Method};
 pub use prompt::{Prompt, Prompts};
+pub use sharing::{AccountName, Confirmation, FollowUp, Sharing, Transition};
 pub use template::{Template, Templates};
 pub use watch::{Stamp, Watch};
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub lockout: Lockout,
     /// `[enrolment]`: what a new token is given.
     pub enrolment: Enrolment,
+    /// `[sharing]`: how a secret is shown once.
+    pub sharing: Sharing,
     /// `[directory.NAME]`: where contacts, groups and account states come from.
     pub directories: composite::Settings,
     /// `[budget]`: how many codes are delivered.
@@ -254,6 +258,7 @@ impl Config {
         let (store, key_file) = settings::storage(root.table("store")?, root.table("keys")?)?;
         let lockout = settings::lockout(root.table("lockout")?)?;
         let enrolment = settings::enrolment(root.table("enrolment")?)?;
+        let sharing = Sharing::read(root.table("sharing")?)?;
         let limits = settings::limits(root.table("limits")?)?;
         let surroundings = Surroundings::new(credentials, &user, &store);
         let vault = &surroundings.vault;
@@ -275,6 +280,7 @@ impl Config {
             key_file,
             lockout,
             enrolment,
+            sharing,
             directories: found.settings,
             budget,
             template,

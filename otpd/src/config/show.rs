@@ -7,7 +7,10 @@ use otp_core::{
     token::{Algorithm, Factor},
 };
 
-use super::{Caller, Config, Enrolment, Method};
+use super::{
+    Caller, Config, Enrolment, FollowUp, Method, Sharing,
+    sharing::{ACCOUNT_NAMES, CONFIRMATIONS},
+};
 
 impl Display for Config {
     /// Writes TOML that [`Config::load`] reads as an equal configuration.
@@ -24,6 +27,7 @@ impl Display for Config {
         writeln!(f, "longest = \"{}ms\"", lockout.longest_ms)?;
         writeln!(f, "disable_after = {}\n", lockout.disable_after)?;
         write_enrolment(f, &self.enrolment)?;
+        write_sharing(f, &self.sharing)?;
         let limits = &self.limits;
         writeln!(f, "\n[limits]\nsessions = {}", limits.sessions)?;
         writeln!(f, "sessions_per_user = {}", limits.sessions_per_user)?;
@@ -57,6 +61,27 @@ fn write_enrolment(f: &mut Formatter<'_>, enrolment: &Enrolment) -> fmt::Result 
         if let Some(text) = text {
             writeln!(f, "{key} = {}", Text(text))?;
         }
+    }
+    Ok(())
+}
+
+fn write_sharing(f: &mut Formatter<'_>, sharing: &Sharing) -> fmt::Result {
+    fn word<T: PartialEq>(words: &[(&'static str, T)], chosen: &T) -> &'static str {
+        words.iter().find(|(_, one)| one == chosen).map_or("", |(word, _)| *word)
+    }
+    writeln!(f, "\n[sharing]\nttl = \"{}ms\"", sharing.ttl_ms)?;
+    writeln!(f, "offer = \"{}ms\"", sharing.offer_ms)?;
+    writeln!(f, "confirm = \"{}\"", word(&CONFIRMATIONS, &sharing.confirm))?;
+    writeln!(f, "reshare = {}", sharing.reshare)?;
+    writeln!(f, "account = \"{}\"", word(&ACCOUNT_NAMES, &sharing.account))?;
+    writeln!(f, "tenants = {}", List(&sharing.tenants))?;
+    if !sharing.on.is_empty() {
+        writeln!(f, "\n[sharing.on]")?;
+    }
+    for (transition, FollowUp { program, arguments }) in &sharing.on {
+        let program = program.to_string_lossy().into_owned();
+        let command: Vec<_> = std::iter::once(program).chain(arguments.iter().cloned()).collect();
+        writeln!(f, "{} = {}", transition.name(), List(&command))?;
     }
     Ok(())
 }
@@ -213,6 +238,17 @@ mod tests {
             qr = "light"
             label = "Acme \"login\""
             registration_uri = "https://id.example.com/otp"
+            [sharing]
+            ttl = "45s"
+            offer = "90d"
+            confirm = "ack"
+            reshare = false
+            account = "email"
+            tenants = ["example", "\u00fc \"b\""]
+            [sharing.on]
+            ok = ["/bin/true", "a \"b\"", ""]
+            showGui = ["/bin/true"]
+            clientNotFound = ["/bin/false"]
             [limits]
             sessions = 100
             sessions_per_user = 3

@@ -142,6 +142,7 @@ impl Attempt {
             digits: way.digits,
             secret: self.draws.secret.take()?,
             pending_until_ms: None,
+            share: false,
             expires_ms: None,
         };
         let account = work.account.get_or_insert_with(Account::default);

@@ -193,6 +193,7 @@ impl Engine {
     /// Ends every session of the system bus, when that is gone.
     pub fn leave_bus(&self) {
         self.sessions().leave_bus();
+        *self.era.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
     }
 
     /// Ends the sessions whose time is over.

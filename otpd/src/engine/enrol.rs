@@ -7,6 +7,7 @@ use otp_core::{
     contact::{Channel, Contacts},
     enrolment::{self, NewToken},
     secret::Secret,
+    share::Share,
     token::{Factor, State, Token},
     uri,
 };
@@ -14,10 +15,11 @@ use otp_ipc::EnrolOptions;
 use zeroize::Zeroizing;
 
 use super::{
-    Authority, Caller, Engine, Error, Ruling, contact::in_force, identity, manage::Change,
+    Authority, Caller, Engine, Error, Ruling, contact::in_force, follow_up::Ending, identity,
+    manage::Change,
 };
 use crate::{
-    config::{Config, Loaded, Method},
+    config::{Config, Loaded, Method, Transition},
     store::Work,
 };
 
@@ -25,6 +27,7 @@ impl Engine {
     /// Makes a token for `user` and returns its id and provisioning URI, which nobody is told
     /// again. It is pending until its first code, unless an administrator asks otherwise. A token
     /// of delivered codes is active at once and has no URI (empty); only administrators make one.
+    /// One that is to be shared has a URI that [`Engine::share`] tells.
     ///
     /// # Errors
     /// [`Error::UnknownUser`] where no directory has the user, [`Error::Forbidden`] where no policy
@@ -55,7 +58,14 @@ impl Engine {
         if options.expires.is_some_and(|end| end <= now_ms) {
             return Err(Error::InvalidArgument("expires: this time has passed".into()));
         }
-        let pending = now_ms.saturating_add_unsigned(loaded.config.enrolment.pending_ms);
+        let share = options.share == Some(true);
+        if share && options.active == Some(true) {
+            let text = "share: a token that is active already has nothing to share";
+            return Err(Error::InvalidArgument(text.to_owned()));
+        }
+        let config = &loaded.config;
+        let pending_ms = if share { config.sharing.offer_ms } else { config.enrolment.pending_ms };
+        let pending = now_ms.saturating_add_unsigned(pending_ms);
         let delivered = matches!(method.factor, Factor::OutOfBand(_));
         let new = NewToken {
             id: super::random_id()?,
@@ -66,6 +76,7 @@ impl Engine {
             digits: method.digits,
             secret: fresh_secret(method)?,
             pending_until_ms: (options.active != Some(true) && !delivered).then_some(pending),
+            share,
             expires_ms: options.expires,
         };
         let issuer = self.issuer_of(&loaded);
@@ -93,7 +104,7 @@ impl Engine {
             }
             let token = account.tokens.iter().find(|token| token.id == id);
             let token = token.ok_or(Error::UnknownToken)?;
-            let uri = if delivered {
+            let uri = if delivered || share {
                 Zeroizing::default()
             } else {
                 provisioning(token, &issuer, &account_name)?
@@ -126,23 +137,41 @@ impl Engine {
         let recovery_key = std::sync::Arc::clone(&self.recovery_key);
         let id = token.to_owned();
         let change = Change::proven("confirm", caller);
-        self.change(user, change, move |work, event| {
-            let account = work.account.as_mut().ok_or(Error::UnknownToken)?;
-            check_pending(account, &id, now_ms)?;
-            event.token = Some(id.clone());
-            let verdict = ruling.apply(&recovery_key, |rules| {
-                consume(Some(account), &reply, Scope::Token(&id), rules, now_ms)
-            });
-            conclude(work, event, &id, &verdict)
-        })
-        .await
+        let shared = self
+            .change(user, change, move |work, event| {
+                let account = work.account.as_mut().ok_or(Error::UnknownToken)?;
+                check_pending(account, &id, now_ms)?;
+                event.token = Some(id.clone());
+                let shown = account.tokens.iter().any(|token| token.id == id && showing(token));
+                let verdict = ruling.apply(&recovery_key, |rules| {
+                    consume(Some(account), &reply, Scope::Token(&id), rules, now_ms)
+                });
+                conclude(work, event, &id, &verdict)?;
+                event.detail = shown.then(|| "ok: what was shared is confirmed".to_owned());
+                Ok(shown)
+            })
+            .await?;
+        if shared {
+            let (user, token) = (user.to_owned(), Some(token.to_owned()));
+            let transition = Transition::Ok;
+            self.follow(Ending { transition, user, token, caller: caller.uid, why: None });
+            self.shares.notify_one();
+        }
+        Ok(())
     }
 }
 
 /// Drops the pending tokens other than `id`, which is active now: whoever made them could otherwise
-/// confirm them later without proving the credential that exists.
+/// confirm them later without proving the credential that exists. What nobody has been shown yet
+/// stays: to be shown it takes that proof.
 pub(super) fn drop_pending(account: &mut Account, id: &str) {
-    account.tokens.retain(|token| token.id == id || !matches!(token.state, State::Pending { .. }));
+    account
+        .tokens
+        .retain(|token| token.id == id || token.confirmed() || token.share == Share::Created);
+}
+
+fn showing(token: &Token) -> bool {
+    matches!(token.share, Share::Showing { .. })
 }
 
 fn conclude(
@@ -168,8 +197,13 @@ fn conclude(
 
 fn check_pending(account: &Account, id: &str, now_ms: i64) -> Result<(), Error> {
     let token = account.tokens.iter().find(|token| token.id == id).ok_or(Error::UnknownToken)?;
+    let over = token.share.over(now_ms);
     match token.state {
-        State::Pending { until_ms } if now_ms < until_ms => Ok(()),
+        _ if token.share == Share::Created => {
+            let text = "nobody has been shown this token yet; see `otpctl token share`";
+            Err(Error::WrongState(text.into()))
+        }
+        State::Pending { until_ms } if now_ms < until_ms && !over => Ok(()),
         State::Pending { .. } => {
             Err(Error::WrongState("the time to confirm this token is over; enrol again".into()))
         }

@@ -1,6 +1,6 @@
 //! Why a use case was not carried out; each is one error name on the bus.
 
-use otp_core::consume::Refusal;
+use otp_core::{consume::Refusal, share};
 
 use crate::{directory::DirectoryError, store::StoreError};
 
@@ -26,6 +26,12 @@ pub enum Error {
     /// The user has nothing of the kind.
     #[error("{0}")]
     NoCredential(String),
+    /// The secret has been shown to somebody, or was told at enrolment.
+    #[error("{0}")]
+    AlreadyShared(String),
+    /// No such tenant.
+    #[error("{0}")]
+    UnknownClient(String),
     /// The owner must prove a credential first.
     #[error("give a code of a token you have, or a recovery code")]
     ProofRequired,
@@ -66,6 +72,17 @@ impl From<otp_core::error::Error> for Error {
         match error {
             otp_core::error::Error::State(text) => Self::WrongState(text.to_owned()),
             other => Self::InvalidArgument(other.to_string()),
+        }
+    }
+}
+
+impl From<share::Refusal> for Error {
+    fn from(refusal: share::Refusal) -> Self {
+        let text = refusal.to_string();
+        match refusal {
+            share::Refusal::NoCredential => Self::NoCredential(text),
+            share::Refusal::AlreadyShared => Self::AlreadyShared(text),
+            share::Refusal::NotShown => Self::WrongState(text),
         }
     }
 }

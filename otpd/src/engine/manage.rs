@@ -13,7 +13,7 @@ use otp_core::{
 use otp_ipc::{ChangeOptions, limits};
 use zeroize::Zeroizing;
 
-use super::{Authority, Caller, Engine, Error, Ruling};
+use super::{Authority, Caller, Engine, Error, Ruling, share::detail};
 use crate::{
     audit::Origin,
     store::{AuditEvent, Work},
@@ -24,7 +24,7 @@ pub(super) struct Change {
     event: &'static str,
     caller: u32,
     must_prove: bool,
-    /// The first token of a user, whom polkit has not been asked about: there was a credential to
+    /// The first token of a user, or its secret, whom polkit has not been asked about: there was a credential to
     /// prove when the call was authorised, and there must still be.
     must_exist: bool,
     proof: Option<Zeroizing<Vec<u8>>>,
@@ -39,7 +39,7 @@ impl Change {
         proof: Option<Vec<u8>>,
     ) -> Self {
         let must_prove = authority != Authority::Administrator;
-        let must_exist = authority == Authority::Owner && event == "enrol";
+        let must_exist = authority == Authority::Owner && matches!(event, "enrol" | "share");
         let proof = proof.map(Zeroizing::new);
         Self { event, caller: caller.uid, must_prove, must_exist, proof }
     }
@@ -245,7 +245,8 @@ impl Engine {
                 && event.result == "ok"
             {
                 "denied".clone_into(&mut event.result);
-                event.detail = Some(error.to_string());
+                let shared = change.event == "share";
+                event.detail = Some(if shared { detail(error) } else { error.to_string() });
             }
             // Counted by who calls, so that nobody can hide what happens to a user behind refusals.
             let event = if result.is_ok() || change.caller == 0 {

@@ -11,6 +11,7 @@ mod dialogue;
 mod enrol;
 mod error;
 mod explain;
+mod follow_up;
 mod identity;
 mod manage;
 mod offer;
@@ -18,6 +19,9 @@ mod outbox;
 mod person;
 mod query;
 mod sessions;
+mod share;
+mod shown;
+mod tend;
 #[cfg(test)]
 mod tests;
 
@@ -40,9 +44,11 @@ use otp_core::{
 };
 use otp_delivery::{Dispatcher, Hidden};
 use otp_ipc::{Context, names::SELF_SERVICE};
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 pub use error::Error;
+pub use tend::Deadlines;
 
 use crate::{
     audit::{Journal, Origin},
@@ -53,6 +59,7 @@ use crate::{
     text::Locale,
 };
 use circumstances::Circumstances;
+use follow_up::FollowUps;
 use outbox::Outbox;
 use sessions::Sessions;
 
@@ -102,6 +109,11 @@ pub struct Engine {
     facts: Facts,
     problems: Mutex<BTreeMap<&'static str, String>>,
     deciding: AtomicUsize,
+    /// What tells the connections of this bus and this run of the daemon from all others.
+    era: Mutex<Option<String>>,
+    /// Told when a secret was shown or confirmed.
+    shares: Notify,
+    follow_ups: FollowUps,
 }
 
 /// What the daemon found out at its start, for the status.
@@ -152,6 +164,9 @@ impl Engine {
             facts,
             problems: Mutex::default(),
             deciding: AtomicUsize::new(0),
+            era: Mutex::default(),
+            shares: Notify::new(),
+            follow_ups: FollowUps::default(),
         }
     }
 

@@ -11,6 +11,7 @@ use otp_core::{
     enrolment::{self, NewToken},
     policy::{FactorRule, Unenrolled},
     secret::Secret,
+    share::Share,
     token::{Algorithm, Factor, State, Token},
     uri::{self, Detail},
 };
@@ -69,6 +70,7 @@ impl Offer {
             secret: Secret::new(secret)?,
             pending_until_ms: None,
             expires_ms: None,
+            share: false,
         })
     }
 }
@@ -272,6 +274,8 @@ impl Engine {
             offset_ms: 0,
             created_ms: self.now_ms(),
             last_used_ms: None,
+            accepted: 0,
+            share: Share::Released,
             expires_ms: None,
         };
         let issuer = self.issuer_of(&ruling.loaded);

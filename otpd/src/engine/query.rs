@@ -3,6 +3,7 @@
 use otp_core::{
     account::UserName,
     contact::{MailAddress, PhoneNumber},
+    share::Share,
     throttle::Lock,
     token::{Algorithm, Factor, State},
 };
@@ -26,6 +27,7 @@ impl Engine {
             user: filter.user,
             id: filter.id,
             method: filter.method,
+            showing: false,
             offset: filter.offset.unwrap_or_default(),
             limit: page(filter.limit),
         };
@@ -219,6 +221,11 @@ fn token_document(row: TokenRow, now_ms: i64) -> TokenDocument {
         _ => None,
     };
     let state = standing(&row, now_ms);
+    let share_until = match (&row.share, &row.state) {
+        (Share::Showing { until_ms, .. }, _) => Some(*until_ms),
+        (Share::Created, State::Pending { until_ms }) => Some(*until_ms),
+        _ => None,
+    };
     TokenDocument {
         state: state.to_owned(),
         id: row.id,
@@ -229,6 +236,9 @@ fn token_document(row: TokenRow, now_ms: i64) -> TokenDocument {
         algorithm: algorithm.to_owned(),
         digits: u32::from(row.digits),
         period_ms,
+        share: Some(row.share.name()).filter(|_| row.share != Share::Released).map(str::to_owned),
+        share_until,
+        accepted: Some(row.accepted),
         created: row.created_ms,
         last_used: row.last_used_ms,
         expires: row.expires_ms,

@@ -31,6 +31,7 @@ mod offer;
 mod person;
 mod policies;
 mod prompts;
+mod share;
 mod undelivered;
 
 /// A directory of three users.

@@ -35,6 +35,7 @@ const fn owner_or(action: &'static str) -> Requirement {
 const TABLE: &[(&str, Requirement)] = &[
     ("Enrol", Requirement { owner: true, first: Some(ENROL_OWN), action: Some(MANAGE) }),
     ("Confirm", owner_or(MANAGE)),
+    ("Share", Requirement { owner: true, first: Some(ENROL_OWN), action: Some(MANAGE) }),
     ("Revoke", owner_or(MANAGE)),
     ("Enable", admin(MANAGE)),
     ("Disable", owner_or(MANAGE)),

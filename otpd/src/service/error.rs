@@ -18,6 +18,11 @@ impl Error {
     pub(super) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
         Self { name: kind.name(), text: text.into() }
     }
+
+    /// Whether it is of that kind.
+    pub(super) fn is(&self, kind: ErrorKind) -> bool {
+        self.name == kind.name()
+    }
 }
 
 impl From<engine::Error> for Error {
@@ -30,6 +35,8 @@ impl From<engine::Error> for Error {
             E::UnknownToken => ErrorKind::UnknownToken,
             E::UnknownSession => ErrorKind::UnknownSession,
             E::NoCredential(_) => ErrorKind::NoCredential,
+            E::AlreadyShared(_) => ErrorKind::AlreadyShared,
+            E::UnknownClient(_) => ErrorKind::UnknownClient,
             E::ProofRequired => ErrorKind::ProofRequired,
             E::Rejected => ErrorKind::Rejected,
             E::WrongState(_) => ErrorKind::WrongState,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use otp_ipc::{
     AuditFilter, AuditRecord, ChangeOptions, ContactOptions, DirectoryDocument,
     DirectoryTestDocument, EnrolOptions, ErrorKind, ExplainDocument, ExplainQuery, PolicyDocument,
-    ProviderDocument, StatusDocument, TestDocument, TokenDocument, TokenFilter, UserDocument,
-    UserFilter, limits, names::INTERFACE_VERSION,
+    ProviderDocument, ShareDocument, ShareOptions, StatusDocument, TestDocument, TokenDocument,
+    TokenFilter, UserDocument, UserFilter, limits, names::INTERFACE_VERSION,
 };
 use zbus::{Connection, interface, message::Header};
 use zeroize::Zeroizing;
@@ -17,7 +17,7 @@ use super::{
     error::{Error, Result},
     limits::{InFlight, Permit},
 };
-use crate::engine::{Authority, Caller, Engine};
+use crate::engine::{self, Authority, Caller, Engine};
 
 /// The interface of administration.
 pub(super) struct Manager {
@@ -71,6 +71,42 @@ impl Manager {
         Ok((admitted, user))
     }
 
+    /// For a call that concerns a token, by its id, or the user of that name; returns both. A token
+    /// of somebody whom the caller has no say over is answered as one that is not there. Who has
+    /// been shown a token needs no leave to say that it has arrived.
+    async fn admit_share(
+        &self,
+        call: &Call<'_>,
+        target: String,
+        options: &ShareOptions,
+    ) -> Result<(Admitted, String, Option<String>)> {
+        check_text("target", &target)?;
+        let (caller, permit) = self.enter(call).await?;
+        let (user, token) = match self.engine.owner(&target).await {
+            Ok(user) => (Some(user), Some(target)),
+            Err(engine::Error::UnknownToken) if is_id(&target) => (None, Some(target)),
+            Err(engine::Error::UnknownToken) => (Some(target), None),
+            Err(error) => return Err(error.into()),
+        };
+        if let (Some(name), Some(true)) = (&user, options.result)
+            && self.engine.has_shown(&caller, name, token.as_deref()).await?
+        {
+            let (authority, name) = (Authority::Owner, name.clone());
+            return Ok((Admitted { caller, authority, _permit: permit }, name, token));
+        }
+        let asked = caller.clone();
+        let admitted = self.authorize(call, caller, permit, user.as_deref()).await;
+        match (admitted, user, token) {
+            (Ok(admitted), Some(user), token) => Ok((admitted, user, token)),
+            (Err(error), _, None) => Err(error),
+            (Err(error), _, _) if !error.is(ErrorKind::AccessDenied) => Err(error),
+            (_, _, token) => {
+                let token = token.unwrap_or_default();
+                Err(self.engine.share_nothing(&asked, &token).await.into())
+            }
+        }
+    }
+
     /// Who calls, and a place among the calls in flight; before anything is looked up.
     async fn enter(&self, call: &Call<'_>) -> Result<(Caller, Permit)> {
         let caller = self.callers.identify(call.connection, call.header).await?;
@@ -96,6 +132,11 @@ impl Manager {
             authorize(call.connection, call.header, &caller, call.method, owner, enrolled).await?;
         Ok(Admitted { caller, authority, _permit: permit })
     }
+}
+
+/// Whether a target can be no other thing than a token's id.
+fn is_id(target: &str) -> bool {
+    target.len() == 32 && target.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn check_text(name: &str, text: &str) -> Result<()> {
@@ -151,6 +192,24 @@ impl Manager {
         let call = Call::new(connection, &header, "Confirm");
         let (admitted, user) = self.admit_token(&call, &token).await?;
         Ok(self.engine.confirm(&admitted.caller, &user, &token, code).await?)
+    }
+
+    /// Shows the secret of a token to this connection, once.
+    #[zbus(out_args("transition", "outputs"))]
+    async fn share(
+        &self,
+        target: String,
+        options: ShareOptions,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(String, ShareDocument)> {
+        check_optional("client", options.client.as_ref())?;
+        let call = Call::new(connection, &header, "Share");
+        let (admitted, user, token) = self.admit_share(&call, target, &options).await?;
+        let Admitted { caller, authority, .. } = &admitted;
+        let shared = self.engine.share(caller, *authority, &user, token.as_deref(), options);
+        let (transition, document) = shared.await?;
+        Ok((transition.to_owned(), document))
     }
 
     /// Removes a token.

@@ -13,6 +13,7 @@ use std::{future::Future, pin::Pin};
 use otp_core::{
     account::Account,
     contact::{Channel, Contacts},
+    share::Share,
     token::{Factor, State},
 };
 use tokio::sync::oneshot;
@@ -202,6 +203,8 @@ pub struct TokenQuery {
     pub id: Option<String>,
     /// Enrolled with exactly this method.
     pub method: Option<String>,
+    /// Only those whose secret is being shown ([`Share::Showing`]).
+    pub showing: bool,
     /// Rows to pass over.
     pub offset: u32,
     /// Rows to return at most; 0 returns none and the total.
@@ -227,6 +230,10 @@ pub struct TokenRow {
     pub digits: u8,
     /// Where it is in its life.
     pub state: State,
+    /// Who has been shown the secret.
+    pub share: Share,
+    /// How many codes were accepted.
+    pub accepted: u64,
     /// Enrolled at, Unix milliseconds.
     pub created_ms: i64,
     /// Last accepted at, Unix milliseconds.

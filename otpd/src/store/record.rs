@@ -1,7 +1,7 @@
 //! An account as it is stored: secrets sealed, everything authenticated.
 //!
 //! A record's MAC is over all that the store knows of a user: the account, its tokens with their
-//! sealed secrets and watermarks, its recovery digests, its challenges and its sealed contacts. So no
+//! sealed secrets, watermarks and who was shown them, its recovery digests, its challenges and its sealed contacts. So no
 //! part of it can be changed, swapped, lowered or left out without the whole record being refused.
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,6 +11,7 @@ use otp_core::{
     out_of_band::Challenge,
     recovery::Digest,
     secret::Secret,
+    share::Share,
     throttle::Throttle,
     token::{Algorithm, Factor, State, Token},
 };
@@ -52,8 +53,10 @@ pub(super) struct TokenRecord {
     pub(super) key_version: u32,
     pub(super) secret: Vec<u8>,
     pub(super) state: State,
+    pub(super) share: Share,
     pub(super) next: u64,
     pub(super) offset_ms: i64,
+    pub(super) accepted: u64,
     pub(super) created_ms: i64,
     pub(super) last_used_ms: Option<i64>,
     pub(super) expires_ms: Option<i64>,
@@ -135,8 +138,10 @@ impl Vault {
                 digits: stored.digits,
                 secret,
                 state: stored.state.clone(),
+                share: stored.share.clone(),
                 next: stored.next,
                 offset_ms: stored.offset_ms,
+                accepted: stored.accepted,
                 created_ms: stored.created_ms,
                 last_used_ms: stored.last_used_ms,
                 expires_ms: stored.expires_ms,
@@ -270,7 +275,7 @@ impl AccountRecord {
             Some(sealed) => fields.text("contacts").bytes(sealed),
             None => fields,
         };
-        self.challenges.iter().fold(fields, |fields, challenge| {
+        let fields = self.challenges.iter().fold(fields, |fields, challenge| {
             fields
                 .text("challenge")
                 .text(&challenge.token)
@@ -279,7 +284,9 @@ impl AccountRecord {
                 .number(challenge.sent_ms)
                 .number(challenge.expires_ms)
                 .number(challenge.tries.into())
-        })
+        });
+        // Tokens whose secret was told at enrolment and that were never used add nothing, either.
+        self.tokens.iter().fold(fields, |fields, token| token.encode_use(fields))
     }
 }
 
@@ -295,8 +302,10 @@ impl TokenRecord {
             key_version: keys::VERSION,
             secret: Vec::new(),
             state: token.state.clone(),
+            share: token.share.clone(),
             next: token.next,
             offset_ms: token.offset_ms,
+            accepted: token.accepted,
             created_ms: token.created_ms,
             last_used_ms: token.last_used_ms,
             expires_ms: token.expires_ms,
@@ -344,6 +353,23 @@ impl TokenRecord {
             .number(self.created_ms)
             .optional(self.last_used_ms)
             .optional(self.expires_ms)
+    }
+
+    /// What is authenticated of a token besides, where it is not as of old: a name, the token and
+    /// as many fields as belong to that name.
+    fn encode_use(&self, fields: Canonical) -> Canonical {
+        let named = |fields: Canonical| fields.text("share").text(&self.id).text(self.share.name());
+        let fields = match &self.share {
+            Share::Released => fields,
+            Share::Created | Share::Shared => named(fields).text("").optional(None).optional(None),
+            Share::Showing { by, since_ms, until_ms } => {
+                named(fields).text(by).number(*since_ms).number(*until_ms)
+            }
+        };
+        match self.accepted {
+            0 => fields,
+            accepted => fields.text("accepted").text(&self.id).number(accepted.cast_signed()),
+        }
     }
 }
 

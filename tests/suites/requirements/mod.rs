@@ -2,5 +2,6 @@
 //! number of the line that it shows.
 
 mod gluu;
+mod nevis;
 mod policies;
 mod ubisecure;

@@ -23,6 +23,7 @@ fn new_token(id: &str) -> NewToken {
         digits: 6,
         secret: secret(&format!("the secret of {id:>6}")),
         pending_until_ms: Some(NOW + 600_000),
+        share: false,
         expires_ms: None,
     }
 }
@@ -228,6 +229,7 @@ fn x05_a_shown_token_is_part_of_the_account_with_its_first_code_only() {
         next: now + 1,
         created_ms: NOW,
         last_used_ms: Some(NOW),
+        accepted: 1,
         state: State::Active,
         ..token
     };

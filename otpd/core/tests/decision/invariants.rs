@@ -331,6 +331,7 @@ impl World {
             digits: 6,
             secret: secret(&format!("the new secret {:>6}", self.begun)),
             pending_until_ms: pending_ms.map(|by| self.now_ms + by),
+            share: false,
             expires_ms: None,
         };
         let _ = enrolment::begin(&mut self.account, new, self.now_ms);

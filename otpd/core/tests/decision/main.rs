@@ -15,6 +15,8 @@ mod out_of_band;
 #[cfg(test)]
 mod resync;
 #[cfg(test)]
+mod share;
+#[cfg(test)]
 mod uri;
 #[cfg(test)]
 mod window;

@@ -13,6 +13,7 @@ mod prompts;
 mod providers;
 mod recipes;
 mod secrets;
+mod sharing;
 mod words;
 
 use std::{fmt::Debug, os::unix::fs::PermissionsExt, path::PathBuf};

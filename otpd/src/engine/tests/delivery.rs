@@ -92,6 +92,7 @@ impl Office {
                 digits: 6,
                 secret: Secret::new(key).unwrap(),
                 pending_until_ms: None,
+                share: false,
                 expires_ms: None,
             };
             enrolment::begin(account, new, START_MS).unwrap();

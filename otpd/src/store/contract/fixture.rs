@@ -6,6 +6,7 @@ use otp_core::{
     out_of_band::Challenge,
     recovery::Digest,
     secret::Secret,
+    share::Share,
     throttle::Throttle,
     token::{Algorithm, Factor, State, Token},
 };
@@ -24,8 +25,10 @@ pub(crate) fn token(id: &str) -> Token {
         digits: 6,
         secret: secret(id.bytes().next().unwrap_or(0), 20),
         state: State::Active,
+        share: Share::Released,
         next: 0,
         offset_ms: 0,
+        accepted: 0,
         created_ms: 1_700_000_000_000,
         last_used_ms: None,
         expires_ms: None,
@@ -51,8 +54,14 @@ pub(super) fn full() -> Account {
                 digits: 8,
                 secret: secret(0, otp_core::secret::LONGEST),
                 state: State::Disabled { until_ms: Some(i64::MAX), reason: unusual.into() },
+                share: Share::Showing {
+                    by: unusual.into(),
+                    since_ms: i64::MIN,
+                    until_ms: i64::MAX,
+                },
                 next: u64::MAX,
                 offset_ms: i64::MIN,
+                accepted: u64::MAX,
                 created_ms: i64::MIN,
                 last_used_ms: Some(i64::MAX),
                 expires_ms: Some(-1),
@@ -64,6 +73,8 @@ pub(super) fn full() -> Account {
                 digits: 4,
                 secret: secret(255, otp_core::secret::SHORTEST),
                 state: State::Pending { until_ms: 5 },
+                share: Share::Created,
+                accepted: 1,
                 ..token("full-1")
             },
             Token {

@@ -15,6 +15,7 @@ pub(crate) fn token_lists(new: New<'_>) {
         method: None,
         offset,
         limit,
+        ..TokenQuery::default()
     };
     put(&*store, "bob", Account { tokens: vec![token("b2"), token("b1")], ..Account::default() });
     put(&*store, "alice", full());
@@ -28,6 +29,7 @@ pub(crate) fn token_lists(new: New<'_>) {
         assert_eq!((&row.method, row.factor), (&token.method, token.factor));
         assert_eq!((row.algorithm, row.digits), (token.algorithm, token.digits));
         assert_eq!((&row.state, row.created_ms), (&token.state, token.created_ms));
+        assert_eq!((&row.share, row.accepted), (&token.share, token.accepted));
         assert_eq!((row.last_used_ms, row.expires_ms), (token.last_used_ms, token.expires_ms));
     }
     let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
@@ -56,6 +58,9 @@ pub(crate) fn token_lists(new: New<'_>) {
             assert_eq!(of(user, &method), (expected, count), "{user:?} {method}");
         }
     }
+    let showing = |user| TokenQuery { showing: true, ..some(user, None, 0, 10) };
+    assert_eq!(list(showing(None)), (ids(&["full-2"]), 1));
+    assert_eq!(list(showing(Some("bob"))), (ids(&[]), 0));
 }
 
 pub(crate) fn user_lists(new: New<'_>) {

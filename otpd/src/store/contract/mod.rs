@@ -16,6 +16,7 @@ use otp_core::{
     account::Account,
     contact::{Channel, Contacts},
     recovery::Digest,
+    share::Share,
     throttle::Throttle,
     token::{Algorithm, Factor, Standing, State, Token},
 };
@@ -129,6 +130,13 @@ pub(crate) fn round_trip(new: New<'_>) {
         |account| account.tokens[0].secret = secret(9, 30),
         |account| account.tokens[0].state = State::Active,
         |account| account.tokens[1].state = State::Pending { until_ms: 6 },
+        |account| account.tokens[0].share = Share::Shared,
+        |account| account.tokens[0].share = Share::Released,
+        |account| {
+            account.tokens[1].share =
+                Share::Showing { by: ":1.7".into(), since_ms: 1, until_ms: 2 };
+        },
+        |account| account.tokens[0].accepted = 0,
         |account| account.tokens[0].next = 1 << 63,
         |account| account.tokens[0].offset_ms = 30_000,
         |account| account.tokens[0].created_ms = 0,

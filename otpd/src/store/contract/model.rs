@@ -13,6 +13,7 @@ enum Step {
     AddToken { hotp: bool, key: u8 },
     RemoveToken(usize),
     MoveOn { token: usize, by: u64 },
+    Show { token: usize, by: Option<u8> },
     Rekey { token: usize, key: u8 },
     Disable { token: usize, until_ms: Option<i64> },
     Fail { locked_until_ms: Option<i64> },
@@ -140,6 +141,16 @@ impl Step {
                     token.last_used_ms = Some(number as i64);
                 }
             }
+            Self::Show { token, by } => {
+                if let Some(token) = account.tokens.get_mut(token % count) {
+                    token.share = by.map_or(Share::Shared, |by| Share::Showing {
+                        by: format!(":1.{by}"),
+                        since_ms: number as i64,
+                        until_ms: i64::from(by),
+                    });
+                    token.accepted += u64::from(by.is_none());
+                }
+            }
             Self::Rekey { token, key } => {
                 if let Some(token) = account.tokens.get_mut(token % count) {
                     token.secret = secret(key, 20);
@@ -185,6 +196,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize).prop_map(Step::RemoveToken),
         4 => (0..4_usize, 0..1000_u64).prop_map(|(token, by)| Step::MoveOn { token, by }),
         1 => (0..4_usize, any::<u8>()).prop_map(|(token, key)| Step::Rekey { token, key }),
+        2 => (0..4_usize, number()).prop_map(|(token, by)| Step::Show { token, by }),
         1 => (0..4_usize, time()).prop_map(|(token, until_ms)| Step::Disable { token, until_ms }),
         2 => time().prop_map(|locked_until_ms| Step::Fail { locked_until_ms }),
         1 => Just(Step::Succeed),

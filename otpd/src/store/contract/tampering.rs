@@ -23,6 +23,19 @@ pub(crate) enum Tamper {
     Activate {
         token: &'static str,
     },
+    /// As before anybody was shown it.
+    Unshare {
+        token: &'static str,
+    },
+    /// As shown to another session, for ever.
+    ShowTo {
+        token: &'static str,
+        by: &'static str,
+    },
+    Accepted {
+        token: &'static str,
+        accepted: u64,
+    },
     DeleteToken {
         token: &'static str,
     },
@@ -115,6 +128,12 @@ fn victims() -> [(&'static str, Account); 2] {
             Token { next: 5, ..token("a1") },
             Token { secret: secret(3, 20), ..token("a2") },
             Token { state: State::Pending { until_ms: 0 }, ..token("a3") },
+            Token { share: Share::Shared, accepted: 7, ..token("a4") },
+            Token {
+                share: Share::Showing { by: "one".into(), since_ms: 1, until_ms: 2 },
+                state: State::Pending { until_ms: 9 },
+                ..token("a5")
+            },
         ],
         recovery: vec![Digest([1; 32])],
         challenges: vec![challenge(1), challenge(2)],
@@ -148,6 +167,13 @@ pub(crate) fn tampering_is_refused(new: New<'_>) {
         Tamper::Next { token: "a1", next: 0 },
         Tamper::Digits { token: "a1", digits: 4 },
         Tamper::Activate { token: "a3" },
+        Tamper::Unshare { token: "a1" },
+        Tamper::Unshare { token: "a4" },
+        Tamper::Unshare { token: "a5" },
+        Tamper::ShowTo { token: "a3", by: "two" },
+        Tamper::ShowTo { token: "a5", by: "two" },
+        Tamper::Accepted { token: "a1", accepted: 1 },
+        Tamper::Accepted { token: "a4", accepted: 0 },
         Tamper::DeleteToken { token: "a1" },
         Tamper::GiveToken { token: "a1", to: "bob" },
         Tamper::SwapSecrets { one: "a1", other: "b1" },

@@ -18,8 +18,10 @@ fn token(id: &str) -> TokenRecord {
         key_version: 1,
         secret: vec![1; 60],
         state: State::Disabled { until_ms: Some(1), reason: "reason".into() },
+        share: Share::Released,
         next: 5,
         offset_ms: 0,
+        accepted: 0,
         created_ms: 1,
         last_used_ms: None,
         expires_ms: None,
@@ -51,8 +53,16 @@ fn record() -> AccountRecord {
     AccountRecord {
         challenges: vec![challenge(1), challenge(2)],
         contacts: Some(vec![1; 60]),
+        tokens: vec![
+            TokenRecord { share: showing("one", 1, 2), accepted: 3, ..token("a") },
+            token("b"),
+        ],
         ..old_record()
     }
+}
+
+fn showing(by: &str, since_ms: i64, until_ms: i64) -> Share {
+    Share::Showing { by: by.into(), since_ms, until_ms }
 }
 
 #[test]
@@ -90,6 +100,21 @@ fn the_mac_is_over_everything() {
         &|record| record.tokens[0].state = disabled(None, "reason"),
         &|record| record.tokens[0].state = disabled(Some(2), "reason"),
         &|record| record.tokens[0].state = disabled(Some(1), ""),
+        &|record| record.tokens[0].share = Share::Released,
+        &|record| record.tokens[0].share = Share::Created,
+        &|record| record.tokens[0].share = Share::Shared,
+        &|record| record.tokens[0].share = showing("two", 1, 2),
+        &|record| record.tokens[0].share = showing("one", 2, 2),
+        &|record| record.tokens[0].share = showing("one", 1, 3),
+        &|record| record.tokens[1].share = Share::Shared,
+        &|record| record.tokens[1].share = showing("one", 1, 2),
+        &|record| record.tokens[0].accepted = 0,
+        &|record| record.tokens[0].accepted = 4,
+        &|record| record.tokens[1].accepted = 3,
+        &|record| {
+            let (one, other) = record.tokens.split_at_mut(1);
+            std::mem::swap(&mut one[0].share, &mut other[0].share);
+        },
         &|record| record.tokens[0].next = 4,
         &|record| record.tokens[0].offset_ms = 1,
         &|record| record.tokens[0].created_ms = 0,
@@ -132,7 +157,23 @@ fn no_field_is_taken_for_another() {
         challenges: bytes.iter().map(|byte| challenge(*byte)).collect(),
         ..old_record()
     };
+    let used = |share: Share, accepted, other| AccountRecord {
+        tokens: vec![
+            TokenRecord { share, accepted, ..token("a") },
+            TokenRecord { accepted: other, ..token("b") },
+        ],
+        ..old_record()
+    };
     let records = [
+        used(Share::Created, 0, 0),
+        used(Share::Shared, 0, 0),
+        used(showing("", 1, 2), 0, 0),
+        used(showing("accepted", 1, 2), 0, 0),
+        used(Share::Released, 1, 0),
+        used(Share::Released, 0, 1),
+        used(Share::Released, 1, 1),
+        used(Share::Created, 1, 0),
+        used(Share::Created, 0, 1),
         old_record(),
         record(),
         recovery(&[]),

@@ -77,6 +77,9 @@ pub(super) fn tokens(connection: &Connection, query: &TokenQuery) -> Result<(Vec
     filter.wanted("user = ?", &query.user);
     filter.wanted("id = ?", &query.id);
     filter.wanted("method = ?", &query.method);
+    if query.showing {
+        filter.conditions.push(SHOWING);
+    }
     let total = filter.total(connection, "token")?;
     filter.values.extend([&query.limit as &dyn ToSql, &query.offset]);
     let rows = filter.rows(
@@ -93,6 +96,8 @@ pub(super) fn tokens(connection: &Connection, query: &TokenQuery) -> Result<(Vec
                 algorithm: rows::algorithm(row)?,
                 digits: row.get("digits")?,
                 state: rows::state(row)?,
+                share: rows::share(row)?,
+                accepted: row.get::<_, i64>("accepted")?.cast_unsigned(),
                 created_ms: row.get("created_ms")?,
                 last_used_ms: row.get("last_used_ms")?,
                 expires_ms: row.get("expires_ms")?,
@@ -101,6 +106,9 @@ pub(super) fn tokens(connection: &Connection, query: &TokenQuery) -> Result<(Vec
     )?;
     Ok((rows, total))
 }
+
+/// The condition of the index token_showing, verbatim, so that it is used.
+pub(super) const SHOWING: &str = "share = 'showing'";
 
 const USERS: &str = "SELECT user, uid, failures, locked_until_ms, last_success_ms, \
     (SELECT count(*) FROM recovery WHERE recovery.user = account.user) AS recovery FROM account";

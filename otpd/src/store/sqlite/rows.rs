@@ -4,6 +4,7 @@ use otp_core::{
     contact::Channel,
     out_of_band::Challenge,
     recovery::Digest,
+    share::Share,
     throttle::Throttle,
     token::{Algorithm, Factor, State},
 };
@@ -35,7 +36,9 @@ pub(super) const UPDATE_TOKEN: &str = "UPDATE token SET position = :position, la
     method = :method, type = :type, algorithm = :algorithm, digits = :digits, t0_ms = :t0_ms, \
     period_ms = :period_ms, key_version = :key_version, secret = :secret, state = :state, \
     until_ms = :until_ms, reason = :reason, next = :next, offset_ms = :offset_ms, \
-    created_ms = :created_ms, last_used_ms = :last_used_ms, expires_ms = :expires_ms \
+    created_ms = :created_ms, last_used_ms = :last_used_ms, expires_ms = :expires_ms, \
+    share = :share, share_by = :share_by, share_since_ms = :share_since_ms, \
+    share_until_ms = :share_until_ms, accepted = :accepted \
     WHERE id = :id AND user = :user";
 /// The statement that deletes all but the newest `?1` audit records.
 pub(super) const PRUNE: &str = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1";
@@ -113,6 +116,8 @@ fn token(row: &Row<'_>) -> Result<TokenRecord> {
         key_version: row.get("key_version")?,
         secret: row.get("secret")?,
         state: state(row)?,
+        share: share(row)?,
+        accepted: row.get::<_, i64>("accepted")?.cast_unsigned(),
         next: row.get::<_, i64>("next")?.cast_unsigned(),
         offset_ms: row.get("offset_ms")?,
         created_ms: row.get("created_ms")?,
@@ -161,6 +166,24 @@ pub(super) fn state(row: &Row<'_>) -> Result<State> {
         "disabled" => {
             Ok(State::Disabled { until_ms: row.get("until_ms")?, reason: row.get("reason")? })
         }
+        _ => Err(FromSqlError::InvalidType.into()),
+    }
+}
+
+/// Who was shown the secret, of a row of the table token.
+///
+/// # Errors
+/// For values that this module does not write.
+pub(super) fn share(row: &Row<'_>) -> Result<Share> {
+    match row.get_ref("share")?.as_str()? {
+        "released" => Ok(Share::Released),
+        "created" => Ok(Share::Created),
+        "showing" => Ok(Share::Showing {
+            by: row.get("share_by")?,
+            since_ms: row.get("share_since_ms")?,
+            until_ms: row.get("share_until_ms")?,
+        }),
+        "shared" => Ok(Share::Shared),
         _ => Err(FromSqlError::InvalidType.into()),
     }
 }
@@ -230,10 +253,12 @@ fn save_tokens(
         } else {
             "INSERT INTO token (id, user, position, label, method, type, algorithm, digits, \
              t0_ms, period_ms, key_version, secret, state, until_ms, reason, next, offset_ms, \
-             created_ms, last_used_ms, expires_ms) \
+             created_ms, last_used_ms, expires_ms, share, share_by, share_since_ms, \
+             share_until_ms, accepted) \
              VALUES (:id, :user, :position, :label, :method, :type, :algorithm, :digits, \
              :t0_ms, :period_ms, :key_version, :secret, :state, :until_ms, :reason, :next, \
-             :offset_ms, :created_ms, :last_used_ms, :expires_ms)"
+             :offset_ms, :created_ms, :last_used_ms, :expires_ms, :share, :share_by, \
+             :share_since_ms, :share_until_ms, :accepted)"
         };
         save_token(connection, statement, user, position, token)?;
     }
@@ -256,6 +281,10 @@ fn save_token(
         State::Pending { until_ms } => ("pending", Some(*until_ms), None),
         State::Active => ("active", None, None),
         State::Disabled { until_ms, reason } => ("disabled", *until_ms, Some(reason)),
+    };
+    let (by, since_ms, until_share_ms) = match &token.share {
+        Share::Showing { by, since_ms, until_ms } => (Some(by), Some(*since_ms), Some(*until_ms)),
+        Share::Released | Share::Created | Share::Shared => (None, None, None),
     };
     execute(
         connection,
@@ -281,6 +310,11 @@ fn save_token(
             ":created_ms": token.created_ms,
             ":last_used_ms": token.last_used_ms,
             ":expires_ms": token.expires_ms,
+            ":share": token.share.name(),
+            ":share_by": by,
+            ":share_since_ms": since_ms,
+            ":share_until_ms": until_share_ms,
+            ":accepted": token.accepted.cast_signed(),
         },
     )
 }

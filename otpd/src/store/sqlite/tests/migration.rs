@@ -7,6 +7,7 @@ use otp_core::{
     contact::{Channel, Contacts},
     hotp,
     recovery::Digest,
+    share::Share,
     throttle::Lockout,
     token::{Factor, State, Token},
     window::Windows,
@@ -14,7 +15,7 @@ use otp_core::{
 
 use super::*;
 use crate::store::{
-    contract::{message, token, wait},
+    contract::{contacts, message, token, wait},
     decide,
 };
 
@@ -38,16 +39,27 @@ fn accounts() -> [(&'static str, Account); 3] {
     [("alice", alice), ("bob", bob), ("carol", Account::default())]
 }
 
-/// Takes the store back to version 1: its schema, and the rows that it has columns for. Without
-/// contacts and challenges these are what version 1 wrote, byte for byte.
-fn make_old(home: &Home) {
+/// The tables of each version.
+const VERSIONS: [(&str, &[&str]); 2] = [
+    (include_str!("../../schema/0001.sql"), &["meta", "account", "token", "recovery", "audit"]),
+    (
+        include_str!("../../schema/0002.sql"),
+        &["meta", "account", "token", "recovery", "audit", "challenge", "message"],
+    ),
+];
+
+/// Takes the store back to `version`: its schema, and the rows that it has columns for. Without
+/// what is newer these are what that version wrote, byte for byte.
+fn make_old(home: &Home, version: usize) {
     let old = home.directory.path().join("old.db");
     let rows = Connection::open(&old).unwrap();
-    rows.execute_batch(include_str!("../../schema/0001.sql")).unwrap();
+    for (schema, _) in &VERSIONS[..version] {
+        rows.execute_batch(schema).unwrap();
+    }
     rows.pragma_update(None, "application_id", 0x6f74_7064).unwrap();
-    rows.pragma_update(None, "user_version", 1).unwrap();
+    rows.pragma_update(None, "user_version", version as u32).unwrap();
     rows.execute("ATTACH ?1 AS new", [home.store().to_str()]).unwrap();
-    for table in ["meta", "account", "token", "recovery", "audit"] {
+    for table in VERSIONS[version - 1].1 {
         let columns = "SELECT group_concat(name) FROM pragma_table_info(?1, 'main')";
         let columns: String = rows.query_row(columns, [table], |row| row.get(0)).unwrap();
         let copy =
@@ -75,7 +87,7 @@ fn old_home() -> Home {
         .unwrap();
     }
     drop(store);
-    make_old(&home);
+    make_old(&home, 1);
     assert_eq!(user_version(&home), 1);
     home
 }
@@ -84,7 +96,7 @@ fn old_home() -> Home {
 fn a_store_of_version_1_opens_and_its_users_log_in() {
     let home = old_home();
     let store = home.open().unwrap();
-    assert_eq!(wait(store.status(0)).unwrap().schema, 2);
+    assert_eq!(wait(store.status(0)).unwrap().schema, 3);
     let audit = wait(store.audit(AuditQuery { limit: 9, ..AuditQuery::default() })).unwrap();
     assert_eq!(audit.len(), 3);
     for (user, account) in accounts() {
@@ -116,11 +128,46 @@ fn a_store_of_version_1_opens_and_its_users_log_in() {
     }))
     .unwrap();
     drop(store);
-    assert_eq!(user_version(&home), 2);
+    assert_eq!(user_version(&home), 3);
     let store = home.open().unwrap();
     assert_eq!(wait(store.queued()).unwrap().len(), 1);
     let bob = wait(store.enrolment("bob")).unwrap().unwrap();
     assert_eq!(bob.tokens[1].factor, Factor::OutOfBand(Channel::Email));
+}
+
+#[test]
+fn a_store_of_version_2_opens_with_what_was_told_at_enrolment() {
+    let home = Home::new();
+    let factor = Factor::OutOfBand(Channel::Sms);
+    let account = move || Account {
+        tokens: vec![token("a1"), Token { factor, next: 4, ..token("a2") }],
+        contacts: contacts(Some("+15550000"), None),
+        ..Account::default()
+    };
+    let store = home.open().unwrap();
+    wait(decide(&store, "alice", move |work| {
+        work.account = Some(account());
+        work.outbox.push(message("m", "+15550000", 1));
+    }))
+    .unwrap();
+    drop(store);
+    make_old(&home, 2);
+    assert_eq!(user_version(&home), 2);
+    let store = home.open().unwrap();
+    assert_eq!(wait(store.queued()).unwrap().len(), 1);
+    wait(decide(&store, "alice", move |work| {
+        assert_eq!(work.account, Some(account()));
+        let token = &mut work.account.as_mut().unwrap().tokens[0];
+        assert_eq!((&token.share, token.accepted), (&Share::Released, 0));
+        token.share = Share::Shared;
+    }))
+    .unwrap();
+    drop(store);
+    assert_eq!(user_version(&home), 3);
+    wait(decide(&home.open().unwrap(), "alice", |work| {
+        assert_eq!(work.account.as_ref().unwrap().tokens[0].share, Share::Shared);
+    }))
+    .unwrap();
 }
 
 #[test]

@@ -23,6 +23,17 @@ pub(super) fn sql(change: &Tamper) -> String {
         Tamper::Activate { token } => {
             format!("UPDATE token SET state = 'active', until_ms = NULL WHERE id = '{token}'")
         }
+        Tamper::Unshare { token } => format!(
+            "UPDATE token SET share = 'created', share_by = NULL, share_since_ms = NULL, \
+             share_until_ms = NULL WHERE id = '{token}'"
+        ),
+        Tamper::ShowTo { token, by } => format!(
+            "UPDATE token SET share = 'showing', share_by = '{by}', share_since_ms = 1, \
+             share_until_ms = 9000000000000 WHERE id = '{token}'"
+        ),
+        Tamper::Accepted { token, accepted } => {
+            format!("UPDATE token SET accepted = {accepted} WHERE id = '{token}'")
+        }
         Tamper::DeleteToken { token } => format!("DELETE FROM token WHERE id = '{token}'"),
         Tamper::GiveToken { token, to } => {
             format!("UPDATE token SET user = '{to}' WHERE id = '{token}'")

@@ -229,6 +229,7 @@ fn no_statement_of_a_login_scans_a_table() {
         messages::SETTLE_ALL,
         messages::PRUNE,
         lists::OWNER,
+        &format!("SELECT * FROM token WHERE {}", lists::SHOWING),
         &locked,
     ] {
         let mut explain = rows.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
