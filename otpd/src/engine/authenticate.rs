@@ -315,7 +315,8 @@ impl Ruling {
         }
         let own = enrolment.and_then(|enrolment| self.accepted(enrolment, now_ms).next());
         let digits = own.map(|outline| outline.digits);
-        let digits = digits.or_else(|| self.enrolling_ways().first().map(|way| way.digits));
+        let digits =
+            digits.or_else(|| self.anybody().enrolling_ways().first().map(|way| way.digits));
         let usual = || self.loaded.config.method("totp").map_or(6, |method| method.digits);
         Some(u32::from(digits.unwrap_or_else(usual)))
     }

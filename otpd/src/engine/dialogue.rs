@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use otp_core::{
     contact::Contacts,
-    policy::FactorRule,
+    policy::{FactorRule, Rule},
     token::{Factor, Standing, standing},
 };
 use otp_ipc::{Context, Step};
@@ -13,7 +13,7 @@ use otp_ipc::{Context, Step};
 use super::{
     Caller, Engine, Error, Ruling,
     authenticate::may_send,
-    challenge::{Notice, Progress, Request},
+    challenge::{Notice, Progress, Request, Way},
     origin,
     sessions::Session,
 };
@@ -214,17 +214,31 @@ impl Ruling {
         self.rule.choice && self.method.is_none()
     }
 
-    /// What the prompt offers, whoever it is for.
+    /// What the prompt offers, whoever it is for: how a code can be sent, and the apps that stand
+    /// behind such a way in the policy, so that no key is shown before it is asked for.
     fn offered(&self, context: &Context) -> Vec<String> {
-        let mut offered: Vec<String> = Vec::new();
-        if self.chooses() && may_send(context) {
-            for way in self.ways().into_iter().chain(self.enrolling_ways()) {
-                if !offered.contains(&way.method) {
-                    offered.push(way.method);
-                }
+        if !self.chooses() || !may_send(context) {
+            return Vec::new();
+        }
+        let anybody = self.anybody();
+        let names = |ways: Vec<Way>| ways.into_iter().map(|way| way.method).collect::<Vec<_>>();
+        let mut offered = names(anybody.ways());
+        let sent = names(anybody.enrolling_ways());
+        let apps: Vec<&str> = anybody.enrolling_apps().map(|app| app.name.as_str()).collect();
+        for name in self.rule.enrol.iter().skip_while(|name| !sent.contains(name)) {
+            let open = sent.contains(name) || apps.contains(&name.as_str());
+            if open && !offered.contains(name) {
+                offered.push(name.clone());
             }
         }
         offered
+    }
+
+    /// The same for somebody against whom neither policy nor directories say anything: all that a
+    /// prompt may depend on.
+    pub(super) fn anybody(&self) -> Self {
+        let rule = Rule { factor: FactorRule::Require, ..self.rule.clone() };
+        Self { rule, members: None, ..self.clone() }
     }
 
     /// The prompt for a code.

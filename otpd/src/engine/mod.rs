@@ -310,6 +310,7 @@ impl Drop for Deciding<'_> {
 }
 
 /// The rules of one decision, taken from the configuration and the policy that matched.
+#[derive(Clone)]
 struct Ruling {
     loaded: Arc<Loaded>,
     rule: Rule,

@@ -184,7 +184,7 @@ impl Ruling {
 impl Engine {
     /// The first way of the policy in which the user, who has no token, gets one at this login: a
     /// code that was sent, or a key that is to be shown. Where the user is to choose first
-    /// (`waits`), nothing is sent, and a key is shown if the policy names it before all else.
+    /// (`waits`), nothing is sent, and a key is shown if the policy names no way to send one before.
     pub(super) async fn first_way(
         &self,
         ruling: &Arc<Ruling>,
@@ -199,7 +199,7 @@ impl Engine {
         };
         let before: Vec<_> =
             ruling.rule.enrol.iter().take_while(|name| **name != app.name).cloned().collect();
-        if waits && !before.is_empty() {
+        if waits && ruling.enrolling_ways().iter().any(|way| before.contains(&way.method)) {
             return Ok((None, None));
         }
         if let Some(notice) = self.send_code(ruling, user, origin, Some(&before)).await? {

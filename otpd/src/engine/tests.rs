@@ -25,6 +25,7 @@ const START_MS: i64 = 1_800_000_000_000;
 const STEP_MS: u64 = 30_000;
 const ALICE: u32 = 1000;
 
+mod combined;
 mod delivery;
 mod methods;
 mod offer;

@@ -162,7 +162,7 @@ impl Office {
 }
 
 /// Two providers, in whose places the tests' own are put.
-const PROVIDERS: &str = "[provider.sms.main]\ntype = \"exec\"\npath = \"/bin/true\"\n\
+pub(super) const PROVIDERS: &str = "[provider.sms.main]\ntype = \"exec\"\npath = \"/bin/true\"\n\
     [provider.email.main]\ntype = \"exec\"\npath = \"/bin/true\"\n";
 pub(super) const MOBILE: Option<&str> = Some("+491701234581");
 pub(super) const MAIL: Option<&str> = Some("alice@example.com");

@@ -22,25 +22,34 @@ impl Login {
         self.step.notice().unwrap()
     }
 
-    /// The key that is on the screen.
     fn key(&self) -> String {
-        self.notice()
-            .lines()
-            .filter_map(|line| {
-                let end = line.trim_matches(['█', '▀', '▄', ' ']);
-                let end = end.strip_prefix("Key: ").unwrap_or(end);
-                end.split(' ')
-                    .all(|group| (1..=4).contains(&group.len()) && is_base32(group))
-                    .then_some(end)
-            })
-            .collect::<String>()
-            .replace(' ', "")
+        key_of(self.notice())
     }
 
     fn app(&self) -> App {
-        let secret = Secret::new(base32::decode(&self.key()).unwrap()).unwrap();
-        App { id: String::new(), secret }
+        app_of(self.notice())
     }
+}
+
+/// The key that is on the screen.
+fn key_of(notice: &str) -> String {
+    notice
+        .lines()
+        .filter_map(|line| {
+            let end = line.trim_matches(['█', '▀', '▄', ' ']);
+            let end = end.strip_prefix("Key: ").unwrap_or(end);
+            end.split(' ')
+                .all(|group| (1..=4).contains(&group.len()) && is_base32(group))
+                .then_some(end)
+        })
+        .collect::<String>()
+        .replace(' ', "")
+}
+
+/// An app that has taken it.
+pub(super) fn app_of(notice: &str) -> App {
+    let secret = Secret::new(base32::decode(&key_of(notice)).unwrap()).unwrap();
+    App { id: String::new(), secret }
 }
 
 fn is_base32(text: &str) -> bool {
@@ -468,4 +477,37 @@ async fn nothing_that_is_recorded_or_printed_holds_the_key() {
     let records = format!("{:?}", world.engine.audit(AuditFilter::default()).await.unwrap());
     assert!(!records.contains(&login.key()));
     assert!(!records.contains(std::str::from_utf8(&code).unwrap()));
+}
+
+#[tokio::test]
+async fn whoever_may_choose_is_shown_a_key_at_once_or_for_the_asking() {
+    let choice = |order: &str| {
+        let policy = "[[policy]]\nname = \"p\"\nunenrolled = \"enrol\"\nchoice = true\n";
+        format!("{policy}enrol = [{order}]\n")
+    };
+    let usual = "Verification code (or: sms, email): ";
+    let office = Office::new(&choice("\"totp\", \"sms\"")).await;
+    office.contact("alice", MOBILE, None).await;
+    let login = office.world.first("alice").await;
+    assert_eq!(login.step.text(), "First code (or: sms, text, invert): ");
+    assert_eq!(office.world.first("nobody").await.step.text(), usual, "of no use to anybody");
+
+    let named = "Verification code (or: sms, email, totp): ";
+    let office = Office::new(&choice("\"sms\", \"totp\"")).await;
+    office.contact("alice", MOBILE, None).await;
+    let asked = office.world.first("alice").await;
+    for user in ["nobody", "bob", "../x"] {
+        assert_eq!(office.world.first(user).await.step, asked.step, "{user}");
+    }
+    assert_eq!(asked.step.text(), named);
+    office.codes(&office.sms, 0).await;
+    let shown = office.world.after(&asked, "totp").await;
+    assert_eq!(shown.step.text(), "First code (or: sms, text, invert): ");
+    assert!(office.world.admits(&shown, &shown.app().code(office.world.now_step())).await);
+    let enrolled = office.world.first("alice").await;
+    assert_eq!(enrolled.step.text(), named);
+    assert_eq!(office.world.after(&enrolled, "totp").await.step.text(), named, "no other key");
+    office.codes(&office.sms, 0).await;
+    let unknown = office.world.first("nobody").await;
+    assert_eq!(office.world.after(&unknown, "totp").await.step.text(), named);
 }
