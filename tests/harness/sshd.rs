@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpStream},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
@@ -12,8 +11,8 @@ use std::{
 };
 
 use crate::{
-    counterparts::free_port,
-    process::{Output, Process, command, run, until},
+    counterparts::{await_port, free_port},
+    process::{Output, Process, command, run},
 };
 
 /// What sshd asks for.
@@ -93,7 +92,7 @@ impl Sshd {
             .arg(folder.join("sshd_config"))
             .stderr(Stdio::null())
             .start();
-        until("sshd listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+        await_port("sshd", port);
         Self { process: sshd, port, methods }
     }
 

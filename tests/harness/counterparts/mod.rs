@@ -13,13 +13,15 @@ pub mod smtp;
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpStream},
+    os::fd::AsRawFd,
     path::Path,
     process::Command,
     thread,
     time::Duration,
 };
 
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, sockopt::ReuseAddr};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
@@ -103,9 +105,15 @@ fn documents<T: DeserializeOwned>(path: &Path) -> Vec<T> {
         .collect()
 }
 
-/// A port of loopback that nobody has.
+/// A port of loopback that nobody has. Nothing listens there meanwhile: a program that another test
+/// starts at this moment has the socket, too, until it is executed, and [`await_port`] would take it
+/// for the server.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    let (kind, flags) = (SockType::Stream, SockFlag::SOCK_CLOEXEC);
+    let socket = socket::socket(AddressFamily::Inet, kind, flags, None).unwrap();
+    socket::setsockopt(&socket, ReuseAddr, &true).unwrap();
+    socket::bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+    socket::getsockname::<SockaddrIn>(socket.as_raw_fd()).unwrap().port()
 }
 
 /// Waits until somebody listens there.
