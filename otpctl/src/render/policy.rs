@@ -49,6 +49,7 @@ pub(crate) struct Explanation<'a> {
     exists: Option<bool>,
     account: Option<&'a str>,
     directory: Option<&'a str>,
+    refused: Option<&'a str>,
     enrolled: Option<bool>,
     groups: Option<&'a [String]>,
     service: &'a str,
@@ -88,9 +89,10 @@ impl<'a> From<&'a ExplainDocument> for Explanation<'a> {
         };
         Self {
             user: &found.user,
-            exists: found.directory.is_none().then_some(found.account.is_some()),
+            exists: exists(found),
             account: found.account.as_deref(),
             directory: found.directory.as_deref(),
+            refused: found.refused.as_deref(),
             enrolled: found.enrolled,
             groups: found.groups.as_deref(),
             service: &found.service,
@@ -172,6 +174,7 @@ pub(crate) fn explanation(found: &ExplainDocument) -> String {
         ("Policy", Some(found.policy.clone())),
         ("Because", Some(because(found).to_owned())),
         ("Outcome", Some(outcome(found).to_owned())),
+        ("Refused", found.refused.clone()),
         ("Enrols", enrols),
         ("Methods", methods),
         ("One field", (asked && found.concatenate).then(|| "password and code together".into())),
@@ -192,6 +195,11 @@ pub(crate) fn explanation(found: &ExplainDocument) -> String {
     text
 }
 
+/// Whether there is such an account; `None` where that cannot be told.
+fn exists(found: &ExplainDocument) -> Option<bool> {
+    (found.account.is_some() || found.directory.is_none()).then_some(found.account.is_some())
+}
+
 fn user(found: &ExplainDocument) -> String {
     let enrolled = match found.enrolled {
         Some(true) => "enrolled",
@@ -200,7 +208,8 @@ fn user(found: &ExplainDocument) -> String {
     };
     let user = &found.user;
     match (&found.account, &found.directory) {
-        (Some(account), _) if account == user => format!("{user}, {enrolled}"),
+        (Some(account), Some(why)) if account == user => format!("{user}, {enrolled}; {why}"),
+        (Some(account), None) if account == user => format!("{user}, {enrolled}"),
         (Some(account), _) => format!("{user}, {enrolled}: the account is called {account}"),
         (None, Some(why)) => format!("{user}, {enrolled}; {why}"),
         (None, None) => format!("{user}, {enrolled}: no such user here"),
@@ -347,6 +356,13 @@ Not before it:
         let directory = Some("the user database does not answer: no route".to_owned());
         let silent = ExplainDocument { directory, ..found };
         assert!(explanation(&silent).contains("alice, not enrolled; the user database does not"));
+        let known = ExplainDocument { account: Some("alice".into()), ..silent.clone() };
+        assert!(explanation(&known).contains("alice, not enrolled; the user database does not"));
+        assert_eq!(found_json(&known)["exists"], true);
+        let refused = Some("the account is disabled in directory corp".to_owned());
+        let refused = ExplainDocument { refused, outcome: "deny".into(), ..alice() };
+        assert!(explanation(&refused).contains("Refused:  the account is disabled in directory"));
+        assert_eq!(found_json(&refused)["refused"], "the account is disabled in directory corp");
         let named = ExplainDocument { account: Some("Alice".into()), ..alice() };
         assert!(explanation(&named).contains("alice, enrolled: the account is called Alice\n"));
         for document in [found_json(&silent), found_json(&named), found_json(&alice())] {

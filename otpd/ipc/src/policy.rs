@@ -79,8 +79,10 @@ pub struct ExplainDocument {
     /// The account's own name, where the directory has the user; absent where it has none, and
     /// where it does not answer, which `directory` tells.
     pub account: Option<String>,
-    /// Why the directory does not answer, where it does not.
+    /// Why a directory does not answer, where one does not that the login depends on.
     pub directory: Option<String>,
+    /// Why a directory lets nobody use the account, where one says so.
+    pub refused: Option<String>,
     /// Whether the user has a confirmed token; absent where the store does not answer.
     pub enrolled: Option<bool>,
     /// The user's groups; absent where they cannot be looked up.

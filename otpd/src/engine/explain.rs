@@ -1,10 +1,12 @@
 //! What the policies are, and what would become of a login. Changes nothing and sends nothing.
 
+use std::sync::Arc;
+
 use otp_core::policy::{Cause, Key, Rule, Source, mismatches};
 use otp_ipc::{Context, ExplainDocument, ExplainQuery, MismatchDocument, PolicyDocument};
 
 use super::{
-    Engine, Error,
+    Engine, Error, Ruling,
     authenticate::{Course, course},
     circumstances::Circumstances,
 };
@@ -43,18 +45,27 @@ impl Engine {
             })
         });
         let entry = self.entry(name.as_str()).await;
-        let (account, directory) = match entry {
+        let (account, silent) = match entry {
             Ok(entry) => (entry.map(|entry| entry.name), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let ruling = Ruling::for_login(Arc::clone(&loaded), user, &context(&query), &found);
+        let (refused, unasked) = match self.person(&ruling, user).await {
+            Ok(person) => (person.refused, None),
             Err(error) => (None, Some(error.to_string())),
         };
         let alias = account.as_ref().is_some_and(|account| account != user);
         let enrolled = self.enrolled(user).await.ok();
         Ok(ExplainDocument {
             passed: passed.collect(),
-            outcome: outcome(&effect, enrolled, alias).to_owned(),
+            outcome: match &refused {
+                Some(_) => "deny".to_owned(),
+                None => outcome(&effect, enrolled, alias).to_owned(),
+            },
             user: user.to_owned(),
             account,
-            directory,
+            directory: silent.or(unasked),
+            refused,
             enrolled,
             policy: effect.name.clone(),
             built_in: decision.index.is_none(),
@@ -75,9 +86,7 @@ impl Engine {
 
     /// The circumstances of a login that nobody begins; everything is looked up.
     async fn asked_for(&self, user: &str, query: &ExplainQuery, time_ms: i64) -> Circumstances {
-        let ExplainQuery { service, tty, .. } = query.clone();
-        let context = Context { service, tty, ..Context::default() };
-        let mut found = Circumstances::of(&context);
+        let mut found = Circumstances::of(&context(query));
         found.source = match query.source.as_deref() {
             None | Some("" | "local") => Source::Local,
             Some(address) => Source::named(address),
@@ -87,6 +96,12 @@ impl Engine {
         found.groups = self.groups(user).await;
         found
     }
+}
+
+/// What the module would say of such a login.
+fn context(query: &ExplainQuery) -> Context {
+    let ExplainQuery { service, tty, .. } = query.clone();
+    Context { service, tty, ..Context::default() }
 }
 
 /// What follows, as [`Engine::begin`] and its answer have it.

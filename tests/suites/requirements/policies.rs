@@ -77,6 +77,31 @@ fn a_source_and_a_group_decide_about_an_ssh_login() {
     });
 }
 
+/// The groups of a directory count beside those of the system, at logins and in explanations.
+#[test]
+fn groups_of_a_directory_decide_and_are_explained() {
+    World::run(|world| {
+        fs::create_dir_all("/etc/otpd").unwrap();
+        fs::write("/etc/otpd/people", "alice:::admins:\nbob::::disabled\n").unwrap();
+        let _otpd = world.otpd(
+            "[directory.corp]\ntype = \"file\"\npath = \"/etc/otpd/people\"\n\
+             [[policy]]\nname = \"admins\"\nmatch = { group = [\"admins\"] }\nfactor = \"skip\"\n",
+        );
+        let bob = enrol("bob", &["--method", "hotp"]);
+        let sshd = sshd(world);
+        let explain = |user: &str| document(&["policy", "explain", user, "--service", "sshd"]);
+        let told = explain("alice");
+        assert_eq!((&told["policy"], &told["outcome"]), (&"admins".into(), &"skip".into()));
+        assert_eq!(told["groups"], serde_json::json!(["admins", "alice"]));
+        assert!(without_code(&sshd.login("alice", &[PASSWORD, "000000"])));
+        let told = explain("bob");
+        assert_eq!((&told["policy"], &told["outcome"]), (&"built-in".into(), &"deny".into()));
+        assert_eq!(told["refused"], "the account is disabled in directory corp");
+        assert!(!sshd.login("bob", &[PASSWORD, &bob.code()]).admitted);
+        assert_eq!(audit("bob").pop().unwrap()["detail"], told["refused"]);
+    });
+}
+
 /// As a careful editor or a configuration manager does it.
 fn replace(text: &str) {
     let new = format!("{CONFIGURATION}.new");

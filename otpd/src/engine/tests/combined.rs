@@ -67,6 +67,8 @@ async fn groups_of_a_file_decide_and_are_explained() {
         let query = ExplainQuery { service: Some("sshd".into()), ..ExplainQuery::default() };
         let found = site.world.engine.explain(user, query).await.unwrap();
         let groups = found.groups.map(|groups| groups.join(" "));
+        assert_eq!(found.directory.is_some(), groups.is_none(), "{user}");
+        assert_eq!(found.refused, None, "{user}");
         (found.policy, found.cause, found.outcome, groups)
     };
     let told = |policy: &str, cause: &str, outcome: &str, groups: Option<&str>| {
@@ -148,6 +150,9 @@ async fn a_disabled_account_is_sent_nothing_shown_nothing_and_told_nothing() {
             &format!("{FILE}{PROVIDERS}{ENROL}{keys}"),
             "daemon:+491701234581:::disabled\nghost:+491701234581:::\n",
         );
+        let explained = site.world.engine.explain("daemon", ExplainQuery::default()).await.unwrap();
+        let why = "the account is disabled in directory corp";
+        assert_eq!((&*explained.outcome, explained.refused.as_deref()), ("deny", Some(why)));
         let mut turns = Vec::new();
         for user in ["daemon", "nobody-of-that-name", "ghost"] {
             let (session, step) = site.begin(user).await;
