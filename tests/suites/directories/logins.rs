@@ -144,7 +144,7 @@ fn a_method_is_for_the_users_of_its_directories() {
 
 /// Each contact comes from whatever attribute is named.
 #[test]
-fn any_attribute_may_hold_the_number() {
+fn l02_any_attribute_may_hold_the_number() {
     World::run(|world| {
         let mut alice = Person::new("alice", BOB);
         alice.mail = ALICE.to_owned();

@@ -31,7 +31,7 @@ fn with_code(session: &Session) -> bool {
 /// Nothing is asked of whoever comes from 127.0.0.0/8, or is one of the admins; the others give
 /// a code. The explanations say the same before anybody logs in.
 #[test]
-fn a_source_and_a_group_decide_about_an_ssh_login() {
+fn l06_a_source_and_a_group_decide_about_an_ssh_login() {
     World::run(|world| {
         let groups = fs::read_to_string("/etc/group").unwrap();
         fs::write("/etc/group", format!("{groups}admins:x:61500:carol,bob\n")).unwrap();

@@ -90,7 +90,7 @@ fn x03_without_rules_a_code_is_required_and_the_unenrolled_are_denied() {
 
 /// One key with its values, a login, and whether it matches; `None`: that cannot be told.
 #[test]
-fn what_each_key_matches() {
+fn l06_what_each_key_matches() {
     let groups = owned(&["staff", "wheel"]);
     let plain = login("alice", "sshd");
     let from = |text: &str| Login { source: Source::named(text), ..plain };
@@ -174,7 +174,7 @@ fn what_each_key_matches() {
 }
 
 #[test]
-fn groups_that_cannot_be_looked_up_require_the_code() {
+fn l06_groups_that_cannot_be_looked_up_require_the_code() {
     let staff = Criteria { groups: owned(&["staff"]), ..Criteria::default() };
     let base = Rule {
         name: "staff".to_owned(),
@@ -219,7 +219,7 @@ fn groups_that_cannot_be_looked_up_require_the_code() {
 
 /// A rule for 10.0.0.0/8, what follows it, and which of them counts for a source without a number.
 #[test]
-fn an_unknown_source_never_makes_a_login_easier() {
+fn l06_an_unknown_source_never_makes_a_login_easier() {
     use FactorRule::{Deny, Require, Skip};
     use Unenrolled::{Deny as Refuse, Enrol, Ignore};
     let unknown = Login { source: Source::Unknown, ..login("alice", "sshd") };

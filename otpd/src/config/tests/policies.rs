@@ -9,7 +9,7 @@ fn values(key: Key, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn each_key_of_a_match_takes_its_values() {
+fn l06_each_key_of_a_match_takes_its_values() {
     for (key, text, expected) in [
         (Key::Group, "group = [\"wheel\", \"domain users\"]", &["wheel", "domain users"][..]),
         (
@@ -32,7 +32,7 @@ fn each_key_of_a_match_takes_its_values() {
 }
 
 #[test]
-fn each_refusal_names_its_place_and_what_is_meant() {
+fn l06_each_refusal_names_its_place_and_what_is_meant() {
     let list = "allowed are a list of at least one text";
     let name = "allowed is a text of 1 to 128 bytes without control characters";
     let terminal =
@@ -97,7 +97,7 @@ fn how_long_a_client_is_remembered() {
 
 /// Policies in order, each with its keys, and the warnings about the last of them.
 #[test]
-fn what_is_hardly_meant_is_warned_of() {
+fn l06_what_is_hardly_meant_is_warned_of() {
     let never = |names: &str| format!("is never reached: {names} matches all of its logins");
     let rows: [(&[&str], Vec<String>); 17] = [
         (&["match.group = [\"a\"]", "match.group = [\"a\", \"b\"]"], vec![]),

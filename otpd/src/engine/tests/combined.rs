@@ -59,7 +59,7 @@ fn prompt() -> Step {
 }
 
 #[tokio::test]
-async fn groups_of_a_file_decide_and_are_explained() {
+async fn l06_groups_of_a_file_decide_and_are_explained() {
     let site = Site::new(&format!("{FILE}{STAFF}"), "daemon:::staff,x:\nbin:::x:\n");
     assert_eq!(site.begin("daemon").await.1, Step::bare(StepKind::NotRequired));
     assert_eq!(site.begin("bin").await.1, prompt());
@@ -86,7 +86,7 @@ async fn groups_of_a_file_decide_and_are_explained() {
 
 /// Of a server that does not answer only the groups are needed: the login goes on, with a code.
 #[tokio::test]
-async fn a_server_that_is_down_leaves_the_groups_unknown_and_requires_a_code() {
+async fn l06_a_server_that_is_down_leaves_the_groups_unknown_and_requires_a_code() {
     let site = Site::new(
         &format!(
             "[directory.corp]\ntype = \"ldap\"\nurl = \"ldap://127.0.0.1:1\"\ntls = \"none\"\n\

@@ -31,7 +31,7 @@ const STAFF: &str =
     "[[policy]]\nname = \"staff\"\nmatch = { group = [\"staff\"] }\nfactor = \"skip\"";
 
 #[tokio::test]
-async fn a_group_decides() {
+async fn l06_a_group_decides() {
     let world = World::new(STAFF);
     assert_eq!(begun(&world, "alice", sshd()).await, Some(StepKind::NotRequired));
     assert_eq!(recorded(&world).await, ("skipped".into(), "policy \"staff\"".into()));
@@ -45,7 +45,7 @@ async fn a_group_decides() {
 
 /// The groups cannot be looked up: a code is required, the record says so, and so does the status.
 #[tokio::test]
-async fn groups_that_cannot_be_looked_up_require_the_code_and_are_told() {
+async fn l06_groups_that_cannot_be_looked_up_require_the_code_and_are_told() {
     for (name, why) in [
         ("broken", "the user database does not answer: no route to host"),
         ("silent", "the user database is silent for 5 s"),
@@ -77,7 +77,7 @@ async fn groups_are_looked_up_only_where_they_matter() {
 }
 
 #[tokio::test]
-async fn a_source_decides_and_an_unknown_one_waives_nothing() {
+async fn l06_a_source_decides_and_an_unknown_one_waives_nothing() {
     let world = World::new(
         "[[policy]]\nname = \"banned\"\nmatch = { source = [\"192.0.2.66\"] }\nfactor = \"deny\"\n\
          [[policy]]\nname = \"office\"\nmatch = { source = [\"10.0.0.0/8\", \"2001:db8::/32\", \"local\"] }\nfactor = \"skip\"",
@@ -110,7 +110,7 @@ async fn a_source_decides_and_an_unknown_one_waives_nothing() {
 
 /// 1 800 000 000 is Friday, 15 January 2027, 08:00 UTC.
 #[tokio::test]
-async fn the_time_decides_and_a_prompt_keeps_the_time_at_which_it_began() {
+async fn l06_the_time_decides_and_a_prompt_keeps_the_time_at_which_it_began() {
     let world = World::new(
         "[[policy]]\nname = \"night\"\nmatch = { time = \"18:00-08:00\" }\nfactor = \"deny\"\n\
          [[policy]]\nname = \"day\"\nmatch = { time = \"Mon..Fri 08:00-18:00\" }",
