@@ -1,6 +1,7 @@
 //! Stores of older versions.
 
 use otp_core::{
+    issued::Terms,
     account::Account,
     code::Reply,
     consume::{Rules, Scope, consume},
@@ -100,6 +101,7 @@ fn a_store_of_version_1_opens_and_its_users_log_in() {
                 recovery_key: &[0; 32],
                 recovery: false,
                 service: "sshd",
+                issued: Terms::default(),
             };
             let reply = Reply::parse(code.expose());
             consume(work.account.as_mut(), &reply, Scope::Login, &rules, 1_000)
