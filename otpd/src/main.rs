@@ -204,6 +204,7 @@ impl Signals {
 /// Signals, the watchdog and the clock of waiting logins, until the daemon is told to end.
 async fn attend(engine: &Arc<Engine>, mut signals: Signals) {
     let mut expiry = tokio::time::interval(Duration::from_secs(30));
+    let mut wiping = tokio::time::interval(Duration::from_secs(60));
     let mut watchdog =
         tokio::time::interval(notify::watchdog_interval().unwrap_or(Duration::from_secs(3600)));
     loop {
@@ -217,6 +218,10 @@ async fn attend(engine: &Arc<Engine>, mut signals: Signals) {
                 notify::ready(&summary(engine));
             }
             _ = expiry.tick() => engine.expire_sessions(),
+            _ = wiping.tick() => {
+                let engine = Arc::clone(engine);
+                tokio::spawn(async move { engine.wipe_codes().await });
+            }
             _ = watchdog.tick() => notify::alive(),
         }
     }

@@ -47,6 +47,8 @@ pub struct Rule {
     pub methods: Vec<String>,
     /// Whether password and code may come in one field.
     pub concatenate: bool,
+    /// How long a client need not repeat the code after a login, in milliseconds.
+    pub remember_ms: Option<u64>,
 }
 
 impl Rule {
@@ -62,7 +64,16 @@ impl Rule {
             enrol: Vec::new(),
             methods: Vec::new(),
             concatenate: false,
+            remember_ms: None,
         }
+    }
+
+    /// How long a client need not repeat the code at this service, in milliseconds. sudo repeats it
+    /// unless the rule names sudo: whoever finds a session open must not become root by it.
+    #[must_use]
+    pub fn remember_ms_for(&self, service: &str) -> Option<u64> {
+        let named = self.services.iter().any(|named| named == service);
+        self.remember_ms.filter(|_| named || !service.starts_with("sudo"))
     }
 
     fn matches(&self, login: &Login<'_>) -> bool {

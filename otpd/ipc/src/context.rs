@@ -20,6 +20,9 @@ pub struct Context {
     pub ssh_connection: Option<String>,
     /// The methods that sshd has completed, from SSH_AUTH_INFO_0: names joined by commas.
     pub ssh_auth_info: Option<String>,
+    /// The public key that sshd has accepted, from SSH_AUTH_INFO_0: base64, as in authorized_keys,
+    /// at most [`crate::limits::SSH_KEY`] bytes.
+    pub ssh_key: Option<String>,
     /// Option `method=`: ask for this method only.
     pub method: Option<String>,
     /// Option `mode=`: `second` (default), `challenge` (send a code for the next login, in which

@@ -27,6 +27,14 @@ pub enum ErrorKind {
     Forbidden,
     /// Too many calls in flight; try again.
     Busy,
+    /// The feature is switched off in the configuration.
+    SwitchedOff,
+    /// No such issued code.
+    UnknownCode,
+    /// No such client.
+    UnknownClient,
+    /// There are as many of it as there may be.
+    LimitReached,
     /// The store, polkit or a directory does not answer.
     Unavailable,
     /// The configuration on disk is invalid; the last good one stays in force.
@@ -34,7 +42,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    const ALL: [(Self, &'static str); 13] = [
+    const ALL: [(Self, &'static str); 17] = [
         (Self::InvalidArgument, "InvalidArgument"),
         (Self::AccessDenied, "AccessDenied"),
         (Self::UnknownUser, "UnknownUser"),
@@ -46,6 +54,10 @@ impl ErrorKind {
         (Self::WrongState, "WrongState"),
         (Self::Forbidden, "Forbidden"),
         (Self::Busy, "Busy"),
+        (Self::SwitchedOff, "SwitchedOff"),
+        (Self::UnknownCode, "UnknownCode"),
+        (Self::UnknownClient, "UnknownClient"),
+        (Self::LimitReached, "LimitReached"),
         (Self::Unavailable, "Unavailable"),
         (Self::InvalidConfiguration, "InvalidConfiguration"),
     ];

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod names;
 #[cfg(feature = "proxy")]
 mod proxy;
+mod register;
 mod step;
 
 pub use context::Context;
@@ -22,4 +23,7 @@ pub use document::{
 pub use error::ErrorKind;
 #[cfg(feature = "proxy")]
 pub use proxy::{AuthenticationProxy, ManagerProxy};
+pub use register::{
+    ClientDocument, ClientFilter, ClientOptions, CodeDocument, CodeFilter, IssueOptions,
+};
 pub use step::{Details, Step, StepKind};

@@ -7,6 +7,7 @@ mod budget;
 mod duration;
 mod error;
 mod file;
+mod issued;
 mod method;
 mod policy;
 mod provider;
@@ -24,6 +25,7 @@ use otp_delivery::{Provider, ProviderId};
 
 pub use budget::Budget;
 pub use error::ConfigError;
+pub use issued::{Clients, Enforce, Issued, VALIDITY_MS};
 pub use method::{Delivery, Method};
 pub use template::Template;
 
@@ -55,6 +57,10 @@ pub struct Config {
     pub gecos: Gecos,
     /// `[budget]`: how many codes are delivered.
     pub budget: Budget,
+    /// `[issued]`: codes that administrators issue.
+    pub issued: Issued,
+    /// `[clients]`: the register of clients.
+    pub clients: Clients,
     /// `[template]`: what messages say.
     pub template: Template,
     /// `[provider.sms.NAME]` and `[provider.email.NAME]`: who delivers codes.
@@ -217,6 +223,8 @@ impl Config {
         let methods = method::read(root.tables("method")?, &directories, &provided, warnings)?;
         let budget = Budget::read(root.table("budget")?, &methods, &provided, warnings)?;
         let rules = policy::read(root.tables("policy")?, &methods, &provided, warnings)?;
+        let issued = issued::issued(root.table("issued")?)?;
+        let clients = issued::clients(root.table("clients")?)?;
         root.end()?;
         let shown_providers = provided.iter().map(|one| format!("\n{}", one.shown)).collect();
         let providers = provided.into_iter().map(|one| (one.id, one.provider)).collect();
@@ -229,6 +237,8 @@ impl Config {
             enrolment,
             gecos,
             budget,
+            issued,
+            clients,
             template,
             providers,
             limits,

@@ -9,12 +9,16 @@ use otp_core::{
 };
 
 use super::{
+    duration::{self, DAY, MINUTE},
     error::{ConfigError, Place},
     method::Method,
     provider::Provided,
     section::{Section, quoted, text},
     settings::{LOGIN_NAME, PLAIN_NAME, TITLE, login_name, plain_name, title},
 };
+
+/// What `remember` takes.
+const REMEMBER: &str = "\"1m\" to \"30d\", a whole number with its unit ms, s, m, h or d";
 
 /// The rules in order, without the built-in last one.
 pub(super) fn read(
@@ -72,13 +76,16 @@ fn rule(mut section: Section, name: String, methods: &[Method]) -> Result<Rule, 
     let unenrolled = section.choice("unenrolled", &treatments, last.unenrolled)?;
     let tokens: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
     let mut accepted = tokens.clone();
-    accepted.push("recovery");
+    accepted.extend(["recovery", "issued"]);
     let enrol = section
         .list("enrol", 0, quoted(tokens.iter().copied()), |value| one_of(text(value), &tokens))?;
     let accepts = section.list("methods", 1, quoted(accepted.iter().copied()), |value| {
         one_of(text(value), &accepted)
     })?;
     let concatenate = section.flag("concatenate", last.concatenate)?;
+    let remember = section.value("remember", REMEMBER, |value| {
+        duration::parse(text(value)?).filter(|time| (MINUTE..=30 * DAY).contains(time))
+    })?;
     section.end()?;
     Ok(Rule {
         name,
@@ -89,6 +96,7 @@ fn rule(mut section: Section, name: String, methods: &[Method]) -> Result<Rule, 
         enrol: enrol.unwrap_or_default(),
         methods: accepts.unwrap_or_default(),
         concatenate,
+        remember_ms: remember.map(|(remember_ms, _)| remember_ms),
     })
 }
 

@@ -7,7 +7,7 @@ use otp_core::{
     token::{Algorithm, Factor},
 };
 
-use super::{Caller, Config, Method};
+use super::{Caller, Clients, Config, Enforce, Issued, Method};
 
 impl Display for Config {
     /// Writes TOML that [`Config::load`] reads as an equal configuration.
@@ -50,6 +50,8 @@ impl Display for Config {
         if !budget.countries.is_empty() {
             writeln!(f, "countries = {}", List(&budget.countries))?;
         }
+        write_issued(f, &self.issued)?;
+        write_clients(f, &self.clients)?;
         let template = &self.template;
         writeln!(f, "\n[template]\nsms = {}", Text(template.sms.as_str()))?;
         writeln!(f, "subject = {}", Text(template.subject.as_str()))?;
@@ -90,6 +92,24 @@ fn write_method(f: &mut Formatter<'_>, method: &Method) -> fmt::Result {
     writeln!(f, "key_size = {}\ndirectories = {}", method.key_size, List(&method.directories))
 }
 
+fn write_issued(f: &mut Formatter<'_>, issued: &Issued) -> fmt::Result {
+    writeln!(f, "\n[issued]\nenabled = {}", issued.enabled)?;
+    writeln!(f, "validity = \"{}ms\"\ndigits = {}", issued.validity_ms, issued.digits)?;
+    let reveal = if issued.readable { "while-valid" } else { "once" };
+    writeln!(f, "uses = {}\nreveal = \"{reveal}\"", issued.uses)?;
+    writeln!(f, "scope = \"{}\"", issued.reach.name())?;
+    writeln!(f, "guesses_per_hour = {}", issued.guesses_per_hour)
+}
+
+fn write_clients(f: &mut Formatter<'_>, clients: &Clients) -> fmt::Result {
+    writeln!(f, "\n[clients]\nmost = {}", clients.most)?;
+    match &clients.enforce {
+        Enforce::Nowhere => writeln!(f, "enforce = false"),
+        Enforce::Everywhere => writeln!(f, "enforce = true"),
+        Enforce::At(services) => writeln!(f, "enforce = {}", List(services)),
+    }
+}
+
 fn write_rule(f: &mut Formatter<'_>, rule: &Rule) -> fmt::Result {
     writeln!(f, "\n[[policy]]\nname = {}", Text(&rule.name))?;
     let criteria = [("service", &rule.services), ("user", &rule.users)];
@@ -115,6 +135,9 @@ fn write_rule(f: &mut Formatter<'_>, rule: &Rule) -> fmt::Result {
     writeln!(f, "enrol = {}", List(&rule.enrol))?;
     if !rule.methods.is_empty() {
         writeln!(f, "methods = {}", List(&rule.methods))?;
+    }
+    if let Some(remember_ms) = rule.remember_ms {
+        writeln!(f, "remember = \"{remember_ms}ms\"")?;
     }
     writeln!(f, "concatenate = {}", rule.concatenate)
 }
@@ -222,6 +245,17 @@ mod tests {
             per_recipient = 4
             total = 77
             countries = ["+49", "+4179"]
+            [issued]
+            enabled = true
+            validity = "1h"
+            digits = 10
+            uses = 3
+            reveal = "once"
+            scope = "remote"
+            guesses_per_hour = 50
+            [clients]
+            most = 10
+            enforce = ["sshd", "login"]
             [template]
             sms = "{otp} \u20ac"
             subject = "for {host}"
@@ -253,7 +287,8 @@ mod tests {
             factor = "skip"
             unenrolled = "ignore"
             enrol = ["totp"]
-            methods = ["card", "recovery"]
+            methods = ["card", "recovery", "issued"]
+            remember = "8h"
             concatenate = true
             [[policy]]
             name = "two"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use otp_core::{
     account::UserName,
     code::Reply,
-    consume::{Scope, consume},
+    issued::Accepted,
     policy::{FactorRule, Rule, Unenrolled},
 };
 use otp_ipc::{Context, Step, StepKind, limits};
@@ -14,13 +14,12 @@ use zeroize::Zeroizing;
 use super::{
     Caller, Connection, Engine, Error, Ruling,
     dialogue::{later, prompt, spoken},
+    identity::client_of,
+    issue::IN_PLACE,
     origin,
     sessions::Session,
 };
-use crate::{
-    config,
-    store::{Enrolment, Work},
-};
+use crate::{config, store::Enrolment};
 
 /// What a policy makes of a login before any code is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +53,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for what is too long, [`Error::AccessDenied`] for another's
-    /// login, [`Error::Busy`] when too many wait, [`Error::Unavailable`] when the store does not
+    /// login, [`Error::SwitchedOff`] for an issued code where none is accepted, [`Error::Busy`] when too many wait, [`Error::Unavailable`] when the store does not
     /// answer.
     pub async fn begin(
         &self,
@@ -64,22 +63,41 @@ impl Engine {
     ) -> Result<(String, Step), Error> {
         check_bounds(user, &context)?;
         let for_many = self.may_begin(caller, user).await?;
+        if for_many {
+            self.note_client(&context);
+        }
+        let in_place = context.mode.as_deref() == Some("issued");
+        if in_place {
+            self.check_issued_codes(caller, user, &context).await?;
+        }
         let ruling = Arc::new(Ruling::for_login(self.config(), user, &context));
         let name = UserName::parse(user).ok();
         // A policy that asks nothing holds without the store: the administrator's way back in.
         let enrolment = match &name {
-            Some(name) if ruling.rule.factor != FactorRule::Skip => {
+            Some(name) if in_place || ruling.rule.factor != FactorRule::Skip => {
                 self.watch_store(self.store.enrolment(name.as_str()).await)?
             }
             _ => None,
         };
         let enrolled = enrolment.as_ref().is_some_and(|enrolment| enrolment.enrolled);
         let nullok = context.nullok == Some(true) && name.is_some();
-        let course = course(&ruling.rule, enrolled, nullok);
-        let passes = matches!(course, Course::Skip | Course::Ignore);
+        let course = match in_place {
+            true => ruling.course_in_place(),
+            false => course(&ruling.rule, enrolled, nullok),
+        };
+        let identity = client_of(&context);
+        let barred = ruling.bars(enrolment.as_ref(), identity.as_deref(), self.now_ms());
+        let passes = course == Course::Skip || (course == Course::Ignore && !barred);
         if passes && !self.is_alias(user).await? {
             self.record_passed(caller, user, &context, &ruling.rule.name).await;
             return Ok((String::new(), Step::bare(StepKind::NotRequired)));
+        }
+        if course == Course::Ask
+            && for_many
+            && !barred
+            && self.recall(caller, user, &context, enrolment.as_ref()).await?
+        {
+            return Ok((String::new(), Step::bare(StepKind::Granted)));
         }
         let split = ruling.split(&context, enrolment.as_ref(), self.now_ms());
         let hopeless = course == Course::AskInVain || name.is_none();
@@ -88,7 +106,7 @@ impl Engine {
         if !for_later && !self.sessions().has_room(caller.uid, for_many, now_ms) {
             return Err(full());
         }
-        let reachable = !hopeless && (enrolled || course == Course::Enrol);
+        let reachable = !hopeless && !in_place && !barred && (enrolled || course == Course::Enrol);
         let own = enrolment.filter(|_| !for_later);
         let own = own.is_some_and(|enrolment| ruling.has_own(&enrolment, self.now_ms()));
         let mut notice = None;
@@ -99,12 +117,22 @@ impl Engine {
         if for_later {
             return Ok((String::new(), Step::prompt(&later(notice.as_ref()), false, None)));
         }
-        let text = prompt(notice.as_ref());
+        let text = if in_place { IN_PLACE.to_owned() } else { prompt(notice.as_ref()) };
         let id = super::random_id()?;
         let until_ms = now_ms.saturating_add(self.config().config.limits.prompt_lifetime_ms);
         let (caller, user) = (caller.clone(), user.to_owned());
-        let session =
-            Session { caller, user, context, hopeless, until_ms, split, notice, words: 0 };
+        let session = Session {
+            caller,
+            user,
+            context,
+            hopeless,
+            until_ms,
+            split,
+            issued: in_place,
+            vouched: for_many,
+            notice,
+            words: 0,
+        };
         let begun = self.sessions().begin(id.clone(), session, for_many, now_ms);
         begun.map_err(|_| full())?;
         Ok((id, Step::prompt(&text, false, split)))
@@ -118,7 +146,7 @@ impl Engine {
     }
 
     /// Answers a session's prompt: with a code, after which the session is over whatever the
-    /// answer, or with a word ("resend", a method's name, nothing at all where a code was sent),
+    /// answer (nothing at all in place of an issued code: not required), or with a word ("resend", a method's name, nothing at all where a code was sent),
     /// after which it is prompted again.
     ///
     /// # Errors
@@ -130,6 +158,8 @@ impl Engine {
         session: &str,
         reply: Zeroizing<Vec<u8>>,
     ) -> Result<Step, Error> {
+        let declined =
+            reply.is_empty() && self.sessions().waits_for_issued(session, &caller.connection);
         if let Some(word) = spoken(&reply)
             && let Some(step) = self.hear(caller, session, word).await?
         {
@@ -139,6 +169,9 @@ impl Engine {
         let waiting = taken.ok_or(Error::UnknownSession)?;
         if self.clock.monotonic_ms() >= waiting.until_ms {
             return Err(Error::UnknownSession);
+        }
+        if declined && self.decline(&waiting, session).await? {
+            return Ok(Step::bare(StepKind::NotRequired));
         }
         let reply = Reply::parse(&reply);
         if self.decide(waiting, session, reply).await? {
@@ -177,40 +210,6 @@ impl Engine {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.sessions().len()
-    }
-
-    /// Charges, compares and consumes in one transaction; the answer is told after its commit.
-    async fn decide(&self, waiting: Session, id: &str, reply: Reply) -> Result<bool, Error> {
-        let now_ms = self.now_ms();
-        let ruling = Ruling::for_login(self.config(), &waiting.user, &waiting.context);
-        let origin = origin(&waiting.caller, &waiting.context, id);
-        let recovery_key = Arc::clone(&self.recovery_key);
-        let user = waiting.user.clone();
-        let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
-        let (journal, monotonic_ms) = (Arc::clone(&self.journal), self.clock.monotonic_ms());
-        let transition = move |work: &mut Work<'_>| {
-            let account = if hopeless { None } else { work.account.as_mut() };
-            let verdict = ruling.apply(&recovery_key, |rules| {
-                consume(account, &reply, Scope::Login, rules, now_ms)
-            });
-            let mut event = origin.verdict("login", &user, &verdict, now_ms);
-            event.failures = work.account.as_ref().map(|account| account.throttle.failures);
-            if hopeless {
-                "denied".clone_into(&mut event.result);
-                event.detail = Some(format!("policy \"{}\"", ruling.rule.name));
-            }
-            let event = match verdict {
-                Ok(_) => Some(event),
-                Err(_) => journal.bounded(&user, event, monotonic_ms),
-            };
-            work.audit.extend(event.clone());
-            (verdict.is_ok(), event)
-        };
-        let (granted, event) = self.transact(&waiting.user, transition).await?;
-        if let Some(event) = event {
-            self.journal.write(&event);
-        }
-        Ok(granted)
     }
 
     /// Whether the caller logs in many people, as root does; everybody else may begin their own
@@ -264,11 +263,19 @@ impl Engine {
 }
 
 impl Ruling {
+    /// The course of a login that an issued code opens in place of the password: what the policy
+    /// asks of the second factor does not matter, what it denies and accepts does.
+    fn course_in_place(&self) -> Course {
+        let denied = self.rule.factor == FactorRule::Deny || self.issued == Accepted::Nothing;
+        if denied { Course::AskInVain } else { Course::Ask }
+    }
+
     /// How many characters at the end of password and code in one field are the code: as many as
     /// the user's oldest token has that is accepted here now, else as the first method has that
     /// enrols at the login.
     fn split(&self, context: &Context, enrolment: Option<&Enrolment>, now_ms: i64) -> Option<u32> {
-        if context.concatenated != Some(true) || !self.rule.concatenate {
+        let in_place = context.mode.as_deref() == Some("issued");
+        if context.concatenated != Some(true) || !self.rule.concatenate || in_place {
             return None;
         }
         let own = enrolment.and_then(|enrolment| self.accepted(enrolment, now_ms).next());
@@ -307,14 +314,15 @@ fn check_bounds(user: &str, context: &Context) -> Result<(), Error> {
             return Err(Error::InvalidArgument(format!("{name} is longer than {limit} bytes")));
         }
     }
+    if context.ssh_key.as_ref().is_some_and(|key| key.len() > limits::SSH_KEY) {
+        let limit = limits::SSH_KEY;
+        return Err(Error::InvalidArgument(format!("ssh_key is longer than {limit} bytes")));
+    }
     if user.len() > 4 * limits::USER_NAME {
         return Err(Error::InvalidArgument("the user name is far too long".into()));
     }
     match context.mode.as_deref() {
-        None | Some("second" | "challenge") => Ok(()),
-        Some("issued") => Err(Error::InvalidArgument(
-            "mode=issued: this version issues no codes; remove the option".into(),
-        )),
+        None | Some("second" | "challenge" | "issued") => Ok(()),
         Some(_) => {
             Err(Error::InvalidArgument("mode: allowed are second, challenge and issued".into()))
         }
@@ -357,7 +365,12 @@ mod tests {
         let context = Context { rhost: long, ..Context::default() };
         assert!(check_bounds("alice", &context).unwrap_err().to_string().starts_with("rhost"));
         assert!(check_bounds(&"x".repeat(4096), &Context::default()).is_err());
-        for (mode, good) in [("second", true), ("challenge", true), ("issued", false), ("", false)]
+        let key = Context { ssh_key: Some("x".repeat(limits::SSH_KEY)), ..Context::default() };
+        assert!(check_bounds("alice", &key).is_ok());
+        let key = Context { ssh_key: Some("x".repeat(limits::SSH_KEY + 1)), ..Context::default() };
+        assert!(check_bounds("alice", &key).unwrap_err().to_string().starts_with("ssh_key"));
+        for (mode, good) in
+            [("second", true), ("challenge", true), ("issued", true), ("", false), ("x", false)]
         {
             let context = Context { mode: Some(mode.into()), ..Context::default() };
             assert_eq!(check_bounds("alice", &context).is_ok(), good, "{mode}");

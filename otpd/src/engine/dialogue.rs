@@ -90,6 +90,7 @@ impl Engine {
     ) -> Result<Option<Step>, Error> {
         let Some(waiting) = self.sessions().word(id, &caller.connection) else { return Ok(None) };
         if waiting.hopeless
+            || waiting.issued
             || !may_send(&waiting.context)
             || self.clock.monotonic_ms() >= waiting.until_ms
         {

@@ -4,16 +4,22 @@
 mod attempt;
 mod authenticate;
 mod challenge;
+mod clients;
 mod contact;
 mod dialogue;
 mod enrol;
 mod error;
+mod guesses;
+mod identity;
+mod issue;
 mod manage;
 mod outbox;
 mod query;
+mod remember;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +31,14 @@ use std::{
     time::Duration,
 };
 
-use otp_core::{account::UserName, code::Digits, consume::Rules, policy, window::Windows};
+use otp_core::{
+    account::UserName,
+    code::Digits,
+    consume::Rules,
+    issued::{Accepted, Terms},
+    policy,
+    window::Windows,
+};
 use otp_delivery::{Dispatcher, Hidden};
 use otp_ipc::{Context, names::SELF_SERVICE};
 use zeroize::Zeroizing;
@@ -39,8 +52,13 @@ use crate::{
     directory::Directory,
     store::{self, StoreError, TokenStore, Work},
 };
+use clients::LastClient;
+use guesses::Guesses;
 use outbox::Outbox;
 use sessions::Sessions;
+
+/// What policies call the codes that administrators issue.
+const ISSUED: &str = "issued";
 
 /// Who calls, on the word of the kernel (direct lane) or the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +87,8 @@ pub enum Authority {
     Owner,
     /// The owner whom polkit has confirmed because there was no credential to prove.
     FirstTime,
+    /// A user who is marked as one who may issue codes to others.
+    Issuer,
 }
 
 /// The ports and the state of the daemon.
@@ -83,6 +103,8 @@ pub struct Engine {
     recovery_key: Arc<Zeroizing<[u8; 32]>>,
     sessions: Mutex<Sessions>,
     journal: Arc<Journal>,
+    guesses: Arc<Guesses>,
+    last_client: Mutex<Option<LastClient>>,
     issuer: String,
     facts: Facts,
     problems: Mutex<BTreeMap<&'static str, String>>,
@@ -132,6 +154,8 @@ impl Engine {
             recovery_key: Arc::new(ports.recovery_key),
             sessions: Mutex::new(sessions),
             journal: Arc::default(),
+            guesses: Arc::default(),
+            last_client: Mutex::default(),
             issuer: facts.host.clone(),
             facts,
             problems: Mutex::default(),
@@ -271,6 +295,10 @@ struct Ruling {
     rule: policy::Rule,
     method: Option<String>,
     service: String,
+    /// Which issued codes are accepted.
+    issued: Accepted,
+    /// The login has no remote side.
+    local: bool,
 }
 
 impl Ruling {
@@ -278,14 +306,32 @@ impl Ruling {
     fn for_login(loaded: Arc<Loaded>, user: &str, context: &Context) -> Self {
         let service = context.service.as_deref().unwrap_or_default();
         let rule = policy::decide(&loaded.config.rules, &policy::Login { user, service }).clone();
-        Self { loaded, rule, method: context.method.clone(), service: service.to_owned() }
+        let mut ruling = Self {
+            loaded,
+            rule,
+            method: context.method.clone(),
+            service: service.to_owned(),
+            issued: Accepted::Nothing,
+            local: identity::is_local(context),
+        };
+        if ruling.loaded.config.issued.enabled && ruling.accepts(ISSUED) {
+            ruling.issued = Accepted::All;
+        }
+        ruling
     }
 
-    /// For a change that `user` makes with `otpctl`.
+    /// For a change that `user` makes with `otpctl`. An issued code proves no credential of theirs.
     fn for_self_service(loaded: Arc<Loaded>, user: &str) -> Self {
         let login = policy::Login { user, service: SELF_SERVICE };
         let rule = policy::decide(&loaded.config.rules, &login).clone();
-        Self { loaded, rule, method: None, service: SELF_SERVICE.to_owned() }
+        Self {
+            loaded,
+            rule,
+            method: None,
+            service: SELF_SERVICE.to_owned(),
+            issued: Accepted::Nothing,
+            local: true,
+        }
     }
 
     /// The same for a token that is confirmed or found again: the policy of logins does not matter.
@@ -312,6 +358,7 @@ impl Ruling {
             recovery_key,
             recovery: self.accepts("recovery"),
             service: &self.service,
+            issued: Terms { accepted: self.issued, local: self.local },
         })
     }
 }

@@ -35,6 +35,10 @@ impl From<engine::Error> for Error {
             E::WrongState(_) => ErrorKind::WrongState,
             E::Forbidden(_) => ErrorKind::Forbidden,
             E::Busy(_) => ErrorKind::Busy,
+            E::SwitchedOff(_) => ErrorKind::SwitchedOff,
+            E::UnknownCode => ErrorKind::UnknownCode,
+            E::UnknownClient => ErrorKind::UnknownClient,
+            E::LimitReached(_) => ErrorKind::LimitReached,
             E::Unavailable(_) => ErrorKind::Unavailable,
             E::InvalidConfiguration(_) => ErrorKind::InvalidConfiguration,
         };

@@ -5,6 +5,7 @@ mod canonical;
 mod contract;
 mod outbox;
 mod record;
+mod register;
 pub mod seal;
 pub mod sqlite;
 
@@ -12,7 +13,11 @@ use std::{future::Future, pin::Pin};
 
 use otp_core::{
     account::Account,
+    client::Client,
+    code::Digits,
     contact::{Channel, Contacts},
+    issued::Reach,
+    throttle::Throttle,
     token::{Factor, State},
 };
 use tokio::sync::oneshot;
@@ -75,14 +80,21 @@ pub enum Asked<'a> {
     Over(Channel),
 }
 
-/// What was asked for in the last 24 hours ([`LEDGER_MS`]), settled or not.
+/// What a transition counts beyond its own account.
 pub trait Ledger {
-    /// How many messages were queued after `since_ms`, Unix milliseconds. What lies ahead of the
+    /// How many messages were queued after `since_ms`, Unix milliseconds, settled or not, of the
+    /// last 24 hours ([`LEDGER_MS`]). What lies ahead of the
     /// present, because the clock was set back, counts too.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     fn count(&self, asked: Asked<'_>, since_ms: i64) -> Result<u32, StoreError>;
+
+    /// How many clients of all users are registered.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn clients(&self) -> Result<u32, StoreError>;
 }
 
 /// Why the store could not do it. No variant is ever a success or "no such user".
@@ -157,6 +169,19 @@ pub trait TokenStore: Send + Sync {
         query: UserQuery,
     ) -> Pending<'a, Result<(Vec<UserRow>, u64), StoreError>>;
 
+    /// Issued codes that match, by user name and age, and how many match in all. A code that is
+    /// kept and does not open counts as not kept.
+    fn codes<'a>(
+        &'a self,
+        query: CodeQuery,
+    ) -> Pending<'a, Result<(Vec<CodeRow>, u64), StoreError>>;
+
+    /// Clients that match, by user name and age, and how many match in all.
+    fn clients<'a>(
+        &'a self,
+        query: ClientQuery,
+    ) -> Pending<'a, Result<(Vec<ClientRow>, u64), StoreError>>;
+
     /// Audit records that match: the newest `limit`, oldest first.
     fn audit<'a>(
         &'a self,
@@ -174,6 +199,12 @@ pub struct Enrolment {
     pub enrolled: bool,
     /// The user id at enrolment.
     pub uid: Option<u32>,
+    /// Failures and the lock.
+    pub throttle: Throttle,
+    /// The user may issue codes to others.
+    pub administrator: bool,
+    /// The user's clients, oldest first.
+    pub clients: Vec<Client>,
     /// All tokens of the user, oldest first.
     pub tokens: Vec<Outline>,
 }
@@ -242,6 +273,8 @@ pub struct UserQuery {
     pub search: Option<String>,
     /// Only those whose lock ends after `now_ms`, or whose failures reach `disable_after`.
     pub locked: bool,
+    /// Only those who may issue codes to others.
+    pub administrators: bool,
     /// Failures that disable a user, as in the lockout rules; only `locked` looks at it.
     pub disable_after: Option<u32>,
     /// The moment that `locked` and [`UserRow::usable`] are about, Unix milliseconds.
@@ -269,6 +302,78 @@ pub struct UserRow {
     pub throttle: otp_core::throttle::Throttle,
     /// The last login that was granted, Unix milliseconds.
     pub last_success_ms: Option<i64>,
+    /// The user may issue codes to others.
+    pub administrator: bool,
+}
+
+/// Which issued codes to list.
+#[derive(Clone, Debug, Default)]
+pub struct CodeQuery {
+    /// Of exactly this user.
+    pub user: Option<String>,
+    /// Exactly this one.
+    pub id: Option<String>,
+    /// Only those that are kept and whose time is over at this moment, Unix milliseconds.
+    pub kept_beyond_ms: Option<i64>,
+    /// Rows to pass over.
+    pub offset: u32,
+    /// Rows to return at most; 0 returns none and the total.
+    pub limit: u32,
+}
+
+/// An issued code as a list shows it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CodeRow {
+    /// Whom it was issued to.
+    pub user: String,
+    /// As [`IssuedCode::id`](otp_core::issued::IssuedCode::id).
+    pub id: String,
+    /// The code, where it is kept.
+    pub code: Option<Digits>,
+    /// Issued at, Unix milliseconds.
+    pub issued_ms: i64,
+    /// Not good from this time on, Unix milliseconds.
+    pub expires_ms: i64,
+    /// How often it may still be given.
+    pub uses_left: u8,
+    /// The only PAM service at which it is good.
+    pub service: Option<String>,
+    /// Where it may be given.
+    pub reach: Reach,
+    /// Why it was issued.
+    pub reason: String,
+    /// Who issued it: a user id.
+    pub issued_by: u32,
+    /// The id of the client that it enrols.
+    pub client: Option<String>,
+}
+
+/// Which clients to list.
+#[derive(Clone, Debug, Default)]
+pub struct ClientQuery {
+    /// Of exactly this user.
+    pub user: Option<String>,
+    /// Exactly this one.
+    pub id: Option<String>,
+    /// Whose user's name or description contains this, as it stands.
+    pub search: Option<String>,
+    /// `search` is looked for in identities as well.
+    pub search_identities: bool,
+    /// Rows to pass over.
+    pub offset: u32,
+    /// Rows to return at most; 0 returns none and the total.
+    pub limit: u32,
+}
+
+/// A client as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRow {
+    /// Whose it is.
+    pub user: String,
+    /// The client.
+    pub client: Client,
+    /// Whether its user may issue codes to others.
+    pub administrator: bool,
 }
 
 /// Which audit records to read.
@@ -322,6 +427,8 @@ pub struct StoreStatus {
     pub users: u64,
     /// Tokens of any state.
     pub tokens: u64,
+    /// Clients that are registered.
+    pub clients: u64,
     /// The schema's version.
     pub schema: u32,
     /// The store's kind and place, for people.

@@ -9,8 +9,11 @@ use crate::store::StoreError;
 const APPLICATION: i32 = 0x6f74_7064;
 
 /// Each takes the schema from the version that is its index to the next one.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../schema/0001.sql"), include_str!("../schema/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../schema/0001.sql"),
+    include_str!("../schema/0002.sql"),
+    include_str!("../schema/0003.sql"),
+];
 
 /// Makes the first version's tables and all that follow, in a file that has none.
 ///
@@ -96,7 +99,7 @@ mod tests {
         assert_eq!(refusal(""), Ok(()));
         assert!(refusal("PRAGMA application_id = 1").unwrap_err().contains("not a store of otpd"));
         assert!(refusal("PRAGMA user_version = 0").unwrap_err().contains("not a store of otpd"));
-        assert!(refusal("PRAGMA user_version = 3").unwrap_err().contains("schema version 3"));
+        assert!(refusal("PRAGMA user_version = 4").unwrap_err().contains("schema version 4"));
         assert!(refusal("PRAGMA user_version = -1").unwrap_err().contains("schema version"));
     }
 }

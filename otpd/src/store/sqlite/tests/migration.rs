@@ -1,12 +1,13 @@
 //! Stores of older versions.
 
 use otp_core::{
-    issued::Terms,
     account::Account,
     code::Reply,
     consume::{Rules, Scope, consume},
     contact::{Channel, Contacts},
     hotp,
+    issued::Terms,
+    out_of_band::Challenge,
     recovery::Digest,
     throttle::Lockout,
     token::{Factor, State, Token},
@@ -15,7 +16,7 @@ use otp_core::{
 
 use super::*;
 use crate::store::{
-    contract::{message, token, wait},
+    contract::{client, contacts, issued, message, token, wait},
     decide,
 };
 
@@ -39,16 +40,24 @@ fn accounts() -> [(&'static str, Account); 3] {
     [("alice", alice), ("bob", bob), ("carol", Account::default())]
 }
 
-/// Takes the store back to version 1: its schema, and the rows that it has columns for. Without
-/// contacts and challenges these are what version 1 wrote, byte for byte.
-fn make_old(home: &Home) {
+/// The steps up to each version, and the tables that it has.
+const OLD: [(&str, &[&str]); 2] = [
+    (include_str!("../../schema/0001.sql"), &["meta", "account", "token", "recovery", "audit"]),
+    (include_str!("../../schema/0002.sql"), &["challenge", "message"]),
+];
+
+/// Takes the store back to an older version: its schema, and the rows that it has columns for.
+/// Without what came later these are what that version wrote, byte for byte.
+fn make_old(home: &Home, version: usize) {
     let old = home.directory.path().join("old.db");
     let rows = Connection::open(&old).unwrap();
-    rows.execute_batch(include_str!("../../schema/0001.sql")).unwrap();
+    for (step, _) in &OLD[..version] {
+        rows.execute_batch(step).unwrap();
+    }
     rows.pragma_update(None, "application_id", 0x6f74_7064).unwrap();
-    rows.pragma_update(None, "user_version", 1).unwrap();
+    rows.pragma_update(None, "user_version", version as i64).unwrap();
     rows.execute("ATTACH ?1 AS new", [home.store().to_str()]).unwrap();
-    for table in ["meta", "account", "token", "recovery", "audit"] {
+    for table in OLD[..version].iter().flat_map(|(_, tables)| *tables) {
         let columns = "SELECT group_concat(name) FROM pragma_table_info(?1, 'main')";
         let columns: String = rows.query_row(columns, [table], |row| row.get(0)).unwrap();
         let copy =
@@ -66,9 +75,13 @@ fn user_version(home: &Home) -> u32 {
 }
 
 fn old_home() -> Home {
+    old_home_with(1, accounts().into())
+}
+
+fn old_home_with(version: usize, accounts: Vec<(&'static str, Account)>) -> Home {
     let home = Home::new();
     let store = home.open().unwrap();
-    for (user, account) in accounts() {
+    for (user, account) in accounts {
         wait(decide(&store, user, move |work| {
             work.account = Some(account);
             work.audit.push(AuditEvent { user: user.into(), ..AuditEvent::default() });
@@ -76,8 +89,8 @@ fn old_home() -> Home {
         .unwrap();
     }
     drop(store);
-    make_old(&home);
-    assert_eq!(user_version(&home), 1);
+    make_old(&home, version);
+    assert_eq!(user_version(&home), version as u32);
     home
 }
 
@@ -85,7 +98,7 @@ fn old_home() -> Home {
 fn a_store_of_version_1_opens_and_its_users_log_in() {
     let home = old_home();
     let store = home.open().unwrap();
-    assert_eq!(wait(store.status(0)).unwrap().schema, 2);
+    assert_eq!(wait(store.status(0)).unwrap().schema, 3);
     let audit = wait(store.audit(AuditQuery { limit: 9, ..AuditQuery::default() })).unwrap();
     assert_eq!(audit.len(), 3);
     for (user, account) in accounts() {
@@ -118,11 +131,49 @@ fn a_store_of_version_1_opens_and_its_users_log_in() {
     }))
     .unwrap();
     drop(store);
-    assert_eq!(user_version(&home), 2);
+    assert_eq!(user_version(&home), 3);
     let store = home.open().unwrap();
     assert_eq!(wait(store.queued()).unwrap().len(), 1);
     let bob = wait(store.enrolment("bob")).unwrap().unwrap();
     assert_eq!(bob.tokens[1].factor, Factor::OutOfBand(Channel::Email));
+}
+
+#[test]
+fn a_store_of_version_2_opens_and_codes_are_issued() {
+    let with_challenge = || {
+        let challenge = Challenge {
+            token: "a3".into(),
+            service: "sshd".into(),
+            digest: Digest([3; 32]),
+            sent_ms: 1,
+            expires_ms: 2,
+            tries: 3,
+        };
+        let contacts = contacts(Some("+491701234581"), Some("alice@example.com"));
+        let factor = Factor::OutOfBand(Channel::Sms);
+        let tokens = vec![Token { factor, ..token("a3") }];
+        Account { tokens, challenges: vec![challenge], contacts, ..Account::default() }
+    };
+    let home = old_home_with(2, vec![("alice", with_challenge()), ("bob", Account::default())]);
+    let store = home.open().unwrap();
+    assert_eq!(wait(store.status(0)).unwrap().schema, 3);
+    wait(decide(&store, "alice", move |work| {
+        assert_eq!(work.account, Some(with_challenge()));
+        let account = work.account.as_mut().unwrap();
+        account.issued.push(issued("i"));
+        account.clients.push(client("c"));
+        account.administrator = true;
+    }))
+    .unwrap();
+    drop(store);
+    let store = home.open().unwrap();
+    wait(decide(&store, "alice", move |work| {
+        let account = work.account.as_ref().unwrap();
+        assert_eq!((&account.issued, &account.clients), (&vec![issued("i")], &vec![client("c")]));
+        assert!(account.administrator);
+    }))
+    .unwrap();
+    assert_eq!(wait(store.enrolment("bob")).unwrap().unwrap().clients, []);
 }
 
 #[test]
