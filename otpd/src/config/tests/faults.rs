@@ -28,11 +28,11 @@ fn messages() {
         ),
         (
             "[lockuot]\nafter = 5",
-            "1:2: lockuot is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, provider, template, method, budget, policy",
+            "1:2: lockuot is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, provider, template, method, budget, policy, issued, clients",
         ),
         (
             "after = 5",
-            "1:1: after is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, provider, template, method, budget, policy",
+            "1:1: after is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, limits, directory, provider, template, method, budget, policy, issued, clients",
         ),
         (
             "[provider.fax.main]",
@@ -86,8 +86,8 @@ fn messages() {
             "3:11: policy.match.group is not a known key: allowed here are service, user",
         ),
         (
-            "[[policy]]\nname = \"a\"\nremember = \"8h\"",
-            "3:1: policy.remember is not a known key: allowed here are name, match, factor, unenrolled, enrol, methods, concatenate",
+            "[[policy]]\nname = \"a\"\nremembr = \"8h\"",
+            "3:1: policy.remembr is not a known key: allowed here are name, match, factor, unenrolled, enrol, methods, concatenate, remember",
         ),
         (
             "[store]\npath = \"/var/lib/otpd/x/otpd.db\"\n[keys]\nfile = \"/var/lib/otpd/x/kek\"",

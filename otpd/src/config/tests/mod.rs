@@ -4,6 +4,7 @@ mod delivery;
 mod faults;
 mod files;
 mod imported;
+mod issued;
 mod keys;
 mod providers;
 mod recipes;
