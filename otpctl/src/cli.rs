@@ -8,12 +8,20 @@ use clap_complete::Shell;
 use crate::import::Class;
 use crate::time::When;
 
+mod issued;
+
+pub(crate) use issued::{
+    Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
+};
+
 const EXAMPLES: &str = "\
 Examples:
   otpctl token add alice                  enrol an authenticator app: shows a QR code
   otpctl token list alice                 what alice has
   otpctl recovery new alice               codes for the day the phone is lost
   otpctl user unlock alice                after too many wrong codes
+  otpctl code issue alice                 a code for somebody who cannot log in
+  otpctl client list                      where users log in from
   otpctl user set alice mobile=+491701234581 mail=alice@example.com
   otpctl provider test main --to +491701234581
   otpctl audit --user alice --since 2h    what happened, and why
@@ -24,7 +32,7 @@ Times are RFC 3339 (2026-01-31T08:00:00Z), a day (2026-01-31) or relative
 (90s, 30m, 2h, 7d).
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 otpd is unavailable,
-5 no such credential, 7 unknown user.";
+5 no such credential, 7 unknown user or client.";
 
 const GLOBAL: &str = "Global options";
 
@@ -66,6 +74,12 @@ pub(crate) enum Command {
     /// Users, their locks and their data
     #[command(subcommand)]
     User(User),
+    /// Codes that administrators issue
+    #[command(subcommand)]
+    Code(Code),
+    /// The clients that users log in from
+    #[command(subcommand)]
+    Client(Client),
     /// SMS gateways and mail servers that deliver codes
     #[command(subcommand)]
     Provider(Provider),
@@ -219,13 +233,14 @@ pub(crate) enum User {
         /// The user
         user: String,
     },
-    /// Set where codes are delivered
+    /// Set where codes are delivered, and who issues them
     ///
     /// Codes that are under way to what this replaces are good no longer.
     Set {
         /// The user
         user: String,
-        /// mobile=NUMBER, mail=ADDRESS, country=CODE of a number without one; empty removes
+        /// mobile=NUMBER, mail=ADDRESS, country=CODE of a number without one (empty removes), and
+        /// admin=on|off: whether the user may issue codes to others
         #[arg(required = true, value_name = "KEY=VALUE")]
         values: Vec<Setting>,
     },
@@ -266,6 +281,7 @@ pub(crate) enum Setting {
     Mobile(String),
     Mail(String),
     Country(String),
+    Admin(bool),
 }
 
 impl std::str::FromStr for Setting {
@@ -276,7 +292,8 @@ impl std::str::FromStr for Setting {
             Some(("mobile", number)) => Ok(Self::Mobile(number.to_owned())),
             Some(("mail", address)) => Ok(Self::Mail(address.to_owned())),
             Some(("country", code)) => Ok(Self::Country(code.to_owned())),
-            _ => Err("allowed are mobile=NUMBER, mail=ADDRESS and country=CODE"),
+            Some(("admin", switch)) => switch.parse().map(|Switch(on)| Self::Admin(on)),
+            _ => Err("allowed are mobile=NUMBER, mail=ADDRESS, country=CODE and admin=on|off"),
         }
     }
 }
@@ -487,6 +504,32 @@ mod tests {
             ("user set alice mobile=+491701234581 mail=a@b", true),
             ("user set alice mobile=", true),
             ("user set alice mobile=0170123 country=49", true),
+            ("user set alice admin=on", true),
+            ("user set alice admin=yes", false),
+            ("code issue alice", true),
+            ("code issue alice --valid-for 2h --uses 3 --service sshd --scope local", true),
+            ("code issue alice --reason lost --send sms", true),
+            ("code issue alice --send pigeon", false),
+            ("code issue alice --scope cloud", false),
+            ("code issue alice --valid-for 2", false),
+            ("code issue alice --valid-for 2026-01-31", false),
+            ("code issue alice --uses 0", false),
+            ("code issue alice --send sms --output f", false),
+            ("code issue alice 77244244", false),
+            ("code list", true),
+            ("code list alice", true),
+            ("code revoke 3f2a91", true),
+            ("code revoke", false),
+            ("client list --limit 10 --offset 20 --search And --show-ids", true),
+            ("client list --limit 0", false),
+            ("client add alice --description Android --push on --enable always --code", true),
+            ("client add alice --push yes", false),
+            ("client add alice --output f", false),
+            ("client add alice --identity tablet-1 --code --output f", true),
+            ("client enable 3f2a91", true),
+            ("client disable 3f2a91", true),
+            ("client schedule 3f2a91 Mon..Fri", true),
+            ("client remove 3f2a91 --yes", true),
             ("user set alice", false),
             ("user set alice phone=+491701234581", false),
             ("user set alice +491701234581", false),

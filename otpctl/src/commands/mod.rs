@@ -8,8 +8,11 @@ use crate::failure::Failure;
 use crate::render::Output;
 
 mod audit;
+mod client;
+mod code;
 mod config;
 mod enrol;
+mod ids;
 mod provider;
 mod recovery;
 mod status;
@@ -47,6 +50,8 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Token(command) => token::run(&session, command).await,
         Command::Recovery(command) => recovery::run(&session, command).await,
         Command::User(command) => user::run(&session, command).await,
+        Command::Code(command) => code::run(&session, command).await,
+        Command::Client(command) => client::run(&session, command).await,
         Command::Provider(command) => provider::run(&session, command).await,
         Command::Config(_) => config::reload(&session).await,
         Command::Audit(args) => audit::run(&session, &args).await,

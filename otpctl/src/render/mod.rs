@@ -14,12 +14,16 @@ use crate::tty;
 mod document;
 mod fields;
 mod qr;
+mod register;
 
 pub(crate) use document::{
     AuditDocument, List, Provider, SecretDocument, Status, Test, Token, User,
 };
 pub(crate) use fields::{audit_line, providers, status, token, tokens, user, users};
-pub(crate) use qr::{Code, Paint};
+pub(crate) use qr::{Code as QrCode, Paint};
+pub(crate) use register::{
+    Client, Code, ReadCode, ToldCode, clients, codes, enabled, left, register,
+};
 
 /// Columns of a terminal.
 const WIDTH: usize = 80;

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod fake;
+mod issued;
 mod qr;
 mod terminal;
 
@@ -71,6 +72,10 @@ fn each_error_of_the_daemon_has_its_exit_status() {
         ("Forbidden", 3),
         ("Busy", 4),
         ("Unavailable", 4),
+        ("SwitchedOff", 1),
+        ("LimitReached", 1),
+        ("UnknownCode", 5),
+        ("UnknownClient", 7),
         ("UnknownToken", 5),
         ("NoCredential", 5),
         ("UnknownUser", 7),
