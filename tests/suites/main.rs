@@ -1,6 +1,7 @@
 //! The end-to-end suites. Everything runs on machines of `harness`.
 
 mod capacity;
+mod clients;
 mod configuration;
 mod contract;
 mod crash;
@@ -15,6 +16,7 @@ mod module;
 mod persistence;
 mod polkit;
 mod races;
+mod requirements;
 mod self_service;
 mod sshd;
 mod timing;

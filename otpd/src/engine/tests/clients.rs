@@ -139,6 +139,32 @@ async fn t12_the_client_after_the_last_is_refused_and_nothing_stored() {
 }
 
 #[tokio::test]
+async fn t12_the_thousandth_client_is_one_too_many() {
+    let world = World::new("");
+    let fill = |work: &mut crate::store::Work<'_>| {
+        let account = work.account.get_or_insert_with(Default::default);
+        account.clients = (0..999)
+            .map(|number| otp_core::client::Client {
+                id: format!("{number:032x}"),
+                description: String::new(),
+                identity: None,
+                enabling: otp_core::client::Enabling::Always,
+                push: false,
+                created_ms: START_MS,
+                last_ms: None,
+                last_source: None,
+                remembered: None,
+            })
+            .collect();
+    };
+    world.engine.transact("alice", fill).await.unwrap();
+    let refused = world.register("bob", named("one more", None)).await;
+    assert!(matches!(refused, Err(Error::LimitReached(_))), "{refused:?}");
+    let status = world.engine.status().await.unwrap();
+    assert_eq!((status.clients, status.users), (999, 1));
+}
+
+#[tokio::test]
 async fn t13_the_last_client_is_known_whether_it_was_let_in_or_not() {
     let world = World::new("[clients]\nenforce = true");
     let last = async || {
