@@ -1,6 +1,15 @@
 //! The only clock of the daemon: everything else is given the time.
 
+use std::{fs::File, io::Read};
+
+use jiff::{Timestamp, tz::TimeZone};
+use otp_core::schedule::WeekMinute;
 use rustix::time::{ClockId, Timespec, clock_gettime};
+
+/// The machine's time zone, as localtime(5) has it.
+const ZONE: &str = "/etc/localtime";
+/// More bytes than any zone has.
+const LARGEST_ZONE: u64 = 1 << 20;
 
 /// Where the time comes from.
 pub trait Clock: Send + Sync {
@@ -8,9 +17,14 @@ pub trait Clock: Send + Sync {
     fn now_ms(&self) -> i64;
     /// Milliseconds since boot, suspend included; never goes back. For timers and lifetimes.
     fn monotonic_ms(&self) -> u64;
+    /// What the clocks on the wall show then; `None` where the time zone cannot be told, which is
+    /// logged.
+    fn local_time(&self, now_ms: i64) -> Option<WeekMinute>;
 }
 
-/// The kernel's clocks: CLOCK_REALTIME and CLOCK_BOOTTIME.
+/// The kernel's clocks, CLOCK_REALTIME and CLOCK_BOOTTIME, in the machine's time zone. That is read
+/// from its file each time and never from the environment, so that a change counts at once; it is
+/// UTC where there is no such file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -22,6 +36,35 @@ impl Clock for SystemClock {
     fn monotonic_ms(&self) -> u64 {
         milliseconds(clock_gettime(ClockId::Boottime)).unsigned_abs()
     }
+
+    fn local_time(&self, now_ms: i64) -> Option<WeekMinute> {
+        match zone() {
+            Ok(zone) => week_minute(&zone, now_ms),
+            Err(error) => {
+                log::error!("clock: {ZONE}: {error}: policies that depend on the time are strict");
+                None
+            }
+        }
+    }
+}
+
+fn zone() -> Result<TimeZone, String> {
+    let mut bytes = Vec::new();
+    match File::open(ZONE) {
+        Ok(file) => file.take(LARGEST_ZONE).read_to_end(&mut bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(TimeZone::UTC),
+        Err(error) => Err(error),
+    }
+    .map_err(|error| error.to_string())?;
+    TimeZone::tzif("", &bytes).map_err(|error| error.to_string())
+}
+
+/// The minute of the week in that zone.
+fn week_minute(zone: &TimeZone, now_ms: i64) -> Option<WeekMinute> {
+    let local = zone.to_datetime(Timestamp::from_millisecond(now_ms).ok()?);
+    let day = u8::try_from(local.weekday().to_monday_zero_offset()).ok()?;
+    let minute = u16::try_from(local.hour()).ok()? * 60 + u16::try_from(local.minute()).ok()?;
+    WeekMinute::new(day, minute)
 }
 
 /// Rounds towards the past, so that a step never begins early.
@@ -36,9 +79,9 @@ pub(crate) use manual::ManualClock;
 mod manual {
     use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-    use super::Clock;
+    use super::{Clock, TimeZone, WeekMinute};
 
-    /// A clock that stands still until it is moved.
+    /// A clock that stands still until it is moved, in UTC.
     #[derive(Debug, Default)]
     pub(crate) struct ManualClock {
         now_ms: AtomicI64,
@@ -71,6 +114,10 @@ mod manual {
         fn monotonic_ms(&self) -> u64 {
             self.monotonic_ms.load(Ordering::SeqCst)
         }
+
+        fn local_time(&self, now_ms: i64) -> Option<WeekMinute> {
+            super::week_minute(&TimeZone::UTC, now_ms)
+        }
     }
 }
 
@@ -98,6 +145,31 @@ mod tests {
         assert!(SystemClock.now_ms() > 1_700_000_000_000, "later than November 2023");
         assert!(SystemClock.now_ms() < 100_000_000_000_000, "and not in microseconds");
         assert!(SystemClock.monotonic_ms() >= before);
+    }
+
+    /// Berlin in the nights in which its clocks change, and zones whose days begin elsewhere.
+    #[test]
+    fn local_time_follows_the_zone_over_its_changes() {
+        let berlin = "CET-1CEST,M3.5.0,M10.5.0/3";
+        for (zone, instant, expected) in [
+            (berlin, "2026-03-29T00:59:59Z", "Sun 01:59"),
+            (berlin, "2026-03-29T01:00:00Z", "Sun 03:00"),
+            (berlin, "2026-10-25T00:30:00Z", "Sun 02:30"),
+            (berlin, "2026-10-25T01:30:00Z", "Sun 02:30"),
+            (berlin, "2026-10-25T02:00:00Z", "Sun 03:00"),
+            (berlin, "2026-07-31T22:00:00Z", "Sat 00:00"),
+            (berlin, "2026-12-31T22:59:59Z", "Thu 23:59"),
+            (berlin, "1969-12-31T23:30:00Z", "Thu 00:30"),
+            ("<+0545>-5:45", "2026-01-04T18:15:00Z", "Mon 00:00"),
+            ("HST10", "2026-01-05T09:59:00Z", "Sun 23:59"),
+            ("UTC0", "2026-01-05T09:59:59.999Z", "Mon 09:59"),
+        ] {
+            let now: Timestamp = instant.parse().unwrap();
+            let found = week_minute(&TimeZone::posix(zone).unwrap(), now.as_millisecond());
+            assert_eq!(found.unwrap().to_string(), expected, "{zone} {instant}");
+        }
+        assert_eq!(week_minute(&TimeZone::UTC, i64::MAX), None);
+        assert!(SystemClock.local_time(SystemClock.now_ms()).is_some());
     }
 
     #[test]

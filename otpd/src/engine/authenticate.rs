@@ -86,7 +86,8 @@ impl Engine {
             false => course(&ruling.rule, enrolled, nullok),
         };
         let identity = client_of(&context);
-        let barred = ruling.bars(enrolment.as_ref(), identity.as_deref(), self.now_ms());
+        let barred =
+            ruling.bars(enrolment.as_ref(), identity.as_deref(), &*self.clock, self.now_ms());
         let passes = course == Course::Skip || (course == Course::Ignore && !barred);
         if passes && !self.is_alias(user).await? {
             self.record_passed(caller, user, &context, &ruling.rule.name).await;

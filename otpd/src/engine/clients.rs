@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use otp_core::{
     account::Account,
     client::{self, Client, Enabling},
+    schedule::WeekMinute,
 };
 use otp_ipc::{ClientDocument, ClientFilter, ClientOptions, Context};
 
@@ -197,11 +198,18 @@ impl Engine {
         };
         let (rows, total) = self.watch_store(self.store.clients(query).await)?;
         let now_ms = self.now_ms();
-        Ok((rows.into_iter().map(|row| document(row, shown, now_ms)).collect(), total))
+        let minute = self.clock.local_time(now_ms);
+        let documents = rows.into_iter().map(|row| document(row, shown, minute, now_ms));
+        Ok((documents.collect(), total))
     }
 }
 
-fn document(row: ClientRow, shown: bool, now_ms: i64) -> ClientDocument {
+fn document(
+    row: ClientRow,
+    shown: bool,
+    minute: Option<WeekMinute>,
+    now_ms: i64,
+) -> ClientDocument {
     let ClientRow { user, client, administrator } = row;
     let over = client.remembered.as_ref().is_some_and(|to| to.until_ms <= now_ms);
     let (service, until) = client.remembered.clone().map(|to| (to.service, to.until_ms)).unzip();
@@ -211,7 +219,7 @@ fn document(row: ClientRow, shown: bool, now_ms: i64) -> ClientDocument {
             Some(_) => MASK.to_owned(),
             None => String::new(),
         },
-        enabled: client.enabled(&|times| holds(times, now_ms)) && !over,
+        enabled: client.enabled(&|times| holds(times, minute)) && !over,
         enabling: client.enabling.text().to_owned(),
         id: client.id,
         user,

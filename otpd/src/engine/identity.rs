@@ -4,12 +4,15 @@
 use std::net::IpAddr;
 
 use data_encoding::{BASE64, BASE64_NOPAD};
-use otp_core::client::{Standing, Visit, standing};
+use otp_core::{
+    client::{Standing, Visit, standing},
+    schedule::{Schedule, WeekMinute},
+};
 use otp_ipc::Context;
 use sha2::{Digest as _, Sha256};
 
 use super::Ruling;
-use crate::store::Enrolment;
+use crate::{clock::Clock, store::Enrolment};
 
 /// The identity of a login's client: the fingerprint of the ssh key that it brought, else the
 /// numeric address that it comes from, else, where it has no remote side, its terminal.
@@ -83,12 +86,13 @@ impl Ruling {
         &self,
         clients: &[otp_core::client::Client],
         identity: Option<&str>,
+        clock: &dyn Clock,
         now_ms: i64,
     ) -> Option<Barred> {
         if !self.loaded.config.clients.enforced(&self.service) {
             return None;
         }
-        match standing(clients, identity, &|times| holds(times, now_ms)) {
+        match standing(clients, identity, &|times| holds(times, clock.local_time(now_ms))) {
             Standing::Enabled => None,
             Standing::Disabled => Some(Barred::Disabled),
             Standing::Unknown => Some(Barred::Unknown),
@@ -100,10 +104,11 @@ impl Ruling {
         &self,
         enrolment: Option<&Enrolment>,
         identity: Option<&str>,
+        clock: &dyn Clock,
         now_ms: i64,
     ) -> bool {
         let clients = enrolment.map_or(&[][..], |enrolment| &enrolment.clients);
-        self.barred(clients, identity, now_ms).is_some()
+        self.barred(clients, identity, clock, now_ms).is_some()
     }
 }
 
@@ -127,18 +132,10 @@ impl Barred {
     }
 }
 
-/// Whether `now_ms` is within the times of a schedule, by the local clock. Where the time zone
-/// cannot be told, it is not.
-pub(super) fn holds(times: &str, now_ms: i64) -> bool {
-    let minute = || {
-        let zone = jiff::tz::TimeZone::try_system().ok()?;
-        let now = jiff::Timestamp::from_millisecond(now_ms).ok()?.to_zoned(zone);
-        let day = u8::try_from(now.weekday().to_monday_zero_offset()).ok()?;
-        let minute = u16::try_from(now.hour()).ok()? * 60 + u16::try_from(now.minute()).ok()?;
-        otp_core::schedule::WeekMinute::new(day, minute)
-    };
-    let schedule = times.parse::<otp_core::schedule::Schedule>().ok();
-    schedule.zip(minute()).is_some_and(|(schedule, minute)| schedule.contains(minute))
+/// Whether a schedule has this minute of the week. Where the minute cannot be told, it has not.
+pub(super) fn holds(times: &str, minute: Option<WeekMinute>) -> bool {
+    let schedule = times.parse::<Schedule>().ok();
+    schedule.zip(minute).is_some_and(|(schedule, minute)| schedule.contains(minute))
 }
 
 #[cfg(test)]
@@ -216,11 +213,16 @@ mod tests {
 
     #[test]
     fn t16_a_schedule_is_held_against_the_local_clock() {
-        // 2027-01-15T08:00:00Z is a Friday; no zone is further than 14 hours from UTC.
-        let friday_noon = 1_800_014_400_000;
-        assert!(holds("Thu..Sat", friday_noon));
-        assert!(!holds("Mon..Tue", friday_noon));
-        assert!(!holds("nonsense", friday_noon));
-        assert!(holds("Mon..Sun 00:00-24:00", friday_noon));
+        let friday_noon = WeekMinute::new(4, 12 * 60);
+        for (times, expected) in [
+            ("Mon..Fri 08:00-18:00", true),
+            ("Sat,Sun", false),
+            ("Mon..Sun 12:00-12:01", true),
+            ("12:01-24:00", false),
+            ("nonsense", false),
+        ] {
+            assert_eq!(holds(times, friday_noon), expected, "{times}");
+            assert!(!holds(times, None), "the time zone cannot be told: {times}");
+        }
     }
 }

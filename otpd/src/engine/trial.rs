@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     audit::{Journal, Origin},
+    clock::Clock,
     store::{AuditEvent, Work},
 };
 
@@ -35,6 +36,7 @@ pub(super) struct Trial {
     recovery_key: Arc<Zeroizing<[u8; 32]>>,
     journal: Arc<Journal>,
     guesses: Arc<Guesses>,
+    clock: Arc<dyn Clock>,
     /// What the client is remembered as, if it may be.
     memory: Option<Memory>,
     now_ms: i64,
@@ -57,6 +59,7 @@ impl Engine {
             recovery_key: Arc::clone(&self.recovery_key),
             journal: Arc::clone(&self.journal),
             guesses: Arc::clone(&self.guesses),
+            clock: Arc::clone(&self.clock),
             now_ms: self.now_ms(),
             monotonic_ms: self.clock.monotonic_ms(),
             waiting,
@@ -82,7 +85,7 @@ impl Trial {
     fn run(mut self, work: &mut Work<'_>) -> (bool, Option<AuditEvent>) {
         let identity = client_of(&self.waiting.context);
         let clients = work.account.as_ref().map_or(&[][..], |account| &account.clients);
-        let barred = self.ruling.barred(clients, identity.as_deref(), self.now_ms);
+        let barred = self.ruling.barred(clients, identity.as_deref(), &*self.clock, self.now_ms);
         if barred == Some(Barred::Unknown) && self.ruling.issued == Accepted::All {
             self.ruling.issued = Accepted::Enrolling;
         }
