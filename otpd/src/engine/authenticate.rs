@@ -5,7 +5,6 @@ use std::sync::Arc;
 use otp_core::{
     account::UserName,
     code::Reply,
-    issued::Accepted,
     policy::{FactorRule, Rule, Unenrolled},
 };
 use otp_ipc::{Context, Step, StepKind, limits};
@@ -14,8 +13,6 @@ use zeroize::Zeroizing;
 use super::{
     Caller, Connection, Engine, Error, Ruling,
     dialogue::{later, prompt, spoken},
-    identity::client_of,
-    issue::IN_PLACE,
     origin,
     sessions::Session,
 };
@@ -66,38 +63,29 @@ impl Engine {
         if for_many {
             self.note_client(&context);
         }
-        let in_place = context.mode.as_deref() == Some("issued");
-        if in_place {
-            self.check_issued_codes(caller, user, &context).await?;
+        if context.mode.as_deref() == Some("issued") {
+            return self.begin_in_place(caller, user, context, for_many).await;
         }
         let ruling = Arc::new(Ruling::for_login(self.config(), user, &context));
         let name = UserName::parse(user).ok();
         // A policy that asks nothing holds without the store: the administrator's way back in.
         let enrolment = match &name {
-            Some(name) if in_place || ruling.rule.factor != FactorRule::Skip => {
+            Some(name) if ruling.rule.factor != FactorRule::Skip => {
                 self.watch_store(self.store.enrolment(name.as_str()).await)?
             }
             _ => None,
         };
         let enrolled = enrolment.as_ref().is_some_and(|enrolment| enrolment.enrolled);
         let nullok = context.nullok == Some(true) && name.is_some();
-        let course = match in_place {
-            true => ruling.course_in_place(),
-            false => course(&ruling.rule, enrolled, nullok),
-        };
-        let identity = client_of(&context);
-        let barred =
-            ruling.bars(enrolment.as_ref(), identity.as_deref(), &*self.clock, self.now_ms());
+        let course = course(&ruling.rule, enrolled, nullok);
+        let barred = ruling.bars(enrolment.as_ref(), &context, &*self.clock, self.now_ms());
         let passes = course == Course::Skip || (course == Course::Ignore && !barred);
         if passes && !self.is_alias(user).await? {
             self.record_passed(caller, user, &context, &ruling.rule.name).await;
             return Ok((String::new(), Step::bare(StepKind::NotRequired)));
         }
-        if course == Course::Ask
-            && for_many
-            && !barred
-            && self.recall(caller, user, &context, enrolment.as_ref()).await?
-        {
+        let recalled = course == Course::Ask && for_many && !barred;
+        if recalled && self.recall(caller, user, &context, enrolment.as_ref()).await? {
             return Ok((String::new(), Step::bare(StepKind::Granted)));
         }
         let split = ruling.split(&context, enrolment.as_ref(), self.now_ms());
@@ -107,7 +95,7 @@ impl Engine {
         if !for_later && !self.sessions().has_room(caller.uid, for_many, now_ms) {
             return Err(full());
         }
-        let reachable = !hopeless && !in_place && !barred && (enrolled || course == Course::Enrol);
+        let reachable = !hopeless && !barred && (enrolled || course == Course::Enrol);
         let own = enrolment.filter(|_| !for_later);
         let own = own.is_some_and(|enrolment| ruling.has_own(&enrolment, self.now_ms()));
         let mut notice = None;
@@ -118,25 +106,33 @@ impl Engine {
         if for_later {
             return Ok((String::new(), Step::prompt(&later(notice.as_ref()), false, None)));
         }
-        let text = if in_place { IN_PLACE.to_owned() } else { prompt(notice.as_ref()) };
-        let id = super::random_id()?;
-        let until_ms = now_ms.saturating_add(self.config().config.limits.prompt_lifetime_ms);
+        let text = prompt(notice.as_ref());
         let (caller, user) = (caller.clone(), user.to_owned());
-        let session = Session {
-            caller,
-            user,
-            context,
-            hopeless,
-            until_ms,
-            split,
-            issued: in_place,
-            vouched: for_many,
-            notice,
-            words: 0,
-        };
+        self.open(
+            Session {
+                caller,
+                user,
+                context,
+                hopeless,
+                until_ms: 0,
+                split,
+                issued: false,
+                vouched: for_many,
+                notice,
+                words: 0,
+            },
+            &text,
+        )
+    }
+
+    /// Puts a login at its prompt, for as long as that waits.
+    pub(super) fn open(&self, mut session: Session, text: &str) -> Result<(String, Step), Error> {
+        let (id, now_ms) = (super::random_id()?, self.clock.monotonic_ms());
+        session.until_ms = now_ms.saturating_add(self.config().config.limits.prompt_lifetime_ms);
+        let (split, for_many) = (session.split, session.vouched);
         let begun = self.sessions().begin(id.clone(), session, for_many, now_ms);
         begun.map_err(|_| full())?;
-        Ok((id, Step::prompt(&text, false, split)))
+        Ok((id, Step::prompt(text, false, split)))
     }
 
     /// Whether the name is another spelling of an account's own name, as a directory that ignores
@@ -147,8 +143,9 @@ impl Engine {
     }
 
     /// Answers a session's prompt: with a code, after which the session is over whatever the
-    /// answer (nothing at all in place of an issued code: not required), or with a word ("resend", a method's name, nothing at all where a code was sent),
-    /// after which it is prompted again.
+    /// answer, or with a word ("resend", a method's name, nothing at all where a code was sent),
+    /// after which it is prompted again. Nothing at all in place of an issued code is "not
+    /// required", and only that is.
     ///
     /// # Errors
     /// [`Error::UnknownSession`] for a session that is not this connection's, is over or too old;
@@ -264,19 +261,11 @@ impl Engine {
 }
 
 impl Ruling {
-    /// The course of a login that an issued code opens in place of the password: what the policy
-    /// asks of the second factor does not matter, what it denies and accepts does.
-    fn course_in_place(&self) -> Course {
-        let denied = self.rule.factor == FactorRule::Deny || self.issued == Accepted::Nothing;
-        if denied { Course::AskInVain } else { Course::Ask }
-    }
-
     /// How many characters at the end of password and code in one field are the code: as many as
     /// the user's oldest token has that is accepted here now, else as the first method has that
     /// enrols at the login.
     fn split(&self, context: &Context, enrolment: Option<&Enrolment>, now_ms: i64) -> Option<u32> {
-        let in_place = context.mode.as_deref() == Some("issued");
-        if context.concatenated != Some(true) || !self.rule.concatenate || in_place {
+        if context.concatenated != Some(true) || !self.rule.concatenate {
             return None;
         }
         let own = enrolment.and_then(|enrolment| self.accepted(enrolment, now_ms).next());

@@ -103,12 +103,12 @@ impl Ruling {
     pub(super) fn bars(
         &self,
         enrolment: Option<&Enrolment>,
-        identity: Option<&str>,
+        context: &Context,
         clock: &dyn Clock,
         now_ms: i64,
     ) -> bool {
         let clients = enrolment.map_or(&[][..], |enrolment| &enrolment.clients);
-        self.barred(clients, identity, clock, now_ms).is_some()
+        self.barred(clients, client_of(context).as_deref(), clock, now_ms).is_some()
     }
 }
 

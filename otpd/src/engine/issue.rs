@@ -3,34 +3,25 @@
 use otp_core::{
     account::{Account, check_text},
     code::Digits,
-    contact::Channel,
     issued::{self, MOST_USES, NewCode, Reach, Standing},
 };
-use otp_delivery::{Hidden, Message, Recipient};
 use otp_ipc::{CodeDocument, CodeFilter, Context, IssueOptions};
 use zeroize::Zeroizing;
 
 use super::{
     Authority, Caller, Engine, Error,
-    attempt::{address, exhausted},
-    contact::in_force,
     manage::Change,
     origin,
-    outbox::Letter,
+    post::{Sending, outgoing},
     query::page,
 };
 use crate::{
     config::{Config, VALIDITY_MS},
     directory::Entry,
-    store::{CodeQuery, CodeRow, Outgoing, UserQuery, Work},
-    template::Values,
+    store::{CodeQuery, CodeRow, UserQuery, Work},
 };
 
-/// The prompt for a code in place of the password.
-pub(super) const IN_PLACE: &str = "One-time code (Enter for the password): ";
-/// The service in a message about a code that is good at all of them.
-const ANY_SERVICE: &str = "login";
-const SWITCHED_OFF: &str =
+pub(super) const SWITCHED_OFF: &str =
     "issued codes are switched off; set [issued] enabled = true in the configuration of otpd";
 
 /// A code that was issued.
@@ -41,14 +32,6 @@ pub struct IssuedNow {
     pub code: Zeroizing<Vec<u8>>,
     /// When it is good no longer, Unix milliseconds.
     pub expires_ms: i64,
-}
-
-/// A code on its way to the user.
-struct Sending {
-    channel: Channel,
-    message: String,
-    host: String,
-    known: otp_core::contact::Contacts,
 }
 
 impl Engine {
@@ -147,32 +130,6 @@ impl Engine {
             );
         }
         Ok(())
-    }
-
-    /// What sends the code, where it is to be sent.
-    fn sending(
-        &self,
-        options: &IssueOptions,
-        config: &Config,
-        entry: Entry,
-    ) -> Result<Option<Sending>, Error> {
-        let channel = match options.send.as_deref() {
-            None => return Ok(None),
-            Some("sms") => Channel::Sms,
-            Some("email") => Channel::Email,
-            Some(_) => {
-                return Err(Error::InvalidArgument("send: allowed are sms and email".into()));
-            }
-        };
-        let delivered = config.method(channel.name()).map(|method| config.providers_of(method));
-        if delivered.is_none_or(|providers| providers.is_empty()) {
-            let name = channel.name();
-            let text = format!("nobody delivers by {name}: add [provider.{name}.NAME]");
-            return Err(Error::NoCredential(text));
-        }
-        let message = super::random_id()?;
-        let (host, known) = (self.facts.host.clone(), entry.contacts);
-        Ok(Some(Sending { channel, message, host, known }))
     }
 
     /// Issued codes that match, and how many match in all. The code itself is told while it is good
@@ -298,121 +255,6 @@ impl Engine {
                 log::error!("store: a code of {user:?} that is over is not wiped: {error}");
             }
         }
-    }
-
-    /// Refuses a login with an issued code while they are switched off.
-    pub(super) async fn check_issued_codes(
-        &self,
-        caller: &Caller,
-        user: &str,
-        context: &Context,
-    ) -> Result<(), Error> {
-        if self.config().config.issued.enabled {
-            return Ok(());
-        }
-        let mut event = origin(caller, context, "").event("login", "denied", user, self.now_ms());
-        event.detail = Some("issued codes are switched off".to_owned());
-        if let Some(event) = self.journal.bounded(user, event, self.clock.monotonic_ms()) {
-            self.journal.write(&event);
-            self.transact("", move |work| work.audit.push(event)).await?;
-        }
-        Err(Error::SwitchedOff(SWITCHED_OFF.to_owned()))
-    }
-
-    /// Records that a person goes on without an issued code; false where the policy denies them
-    /// anyhow.
-    pub(super) async fn decline(
-        &self,
-        waiting: &super::sessions::Session,
-        session: &str,
-    ) -> Result<bool, Error> {
-        let (user, context) = (waiting.user.as_str(), &waiting.context);
-        let ruling = super::Ruling::for_login(self.config(), user, context);
-        if ruling.rule.factor == otp_core::policy::FactorRule::Deny {
-            return Ok(false);
-        }
-        let origin = origin(&waiting.caller, context, session);
-        let mut event = origin.event("login", "skipped", user, self.now_ms());
-        event.detail = Some("goes on without an issued code".to_owned());
-        if let Some(event) = self.journal.bounded(user, event, self.clock.monotonic_ms()) {
-            self.journal.write(&event);
-            self.transact("", move |work| work.audit.push(event)).await?;
-        }
-        Ok(true)
-    }
-}
-
-impl Sending {
-    /// The message, if the budget has it.
-    fn letter(
-        self,
-        work: &Work<'_>,
-        user: &str,
-        new: &NewCode,
-        code: &Digits,
-        config: &Config,
-        now_ms: i64,
-    ) -> Result<Letter, Error> {
-        let set = work.account.as_ref().map(|account| account.contacts.clone()).unwrap_or_default();
-        let contacts = in_force(&set, &self.known);
-        let to = match self.channel {
-            Channel::Sms => contacts.mobile.map(Recipient::Phone),
-            Channel::Email => contacts.mail.map(Recipient::Mailbox),
-        };
-        let to = to.filter(|to| config.budget.reaches(to)).ok_or_else(|| {
-            let text = "no number or address is known that codes may go to; see otpctl user set";
-            Error::NoCredential(text.to_owned())
-        })?;
-        if exhausted(work, &config.budget, user, self.channel, &to, now_ms)? {
-            return Err(Error::Busy(format!("the [budget] for {} is used up", to.masked())));
-        }
-        let shown = super::readable(code);
-        let values = Values {
-            otp: shown.expose(),
-            user,
-            service: new.service.as_deref().unwrap_or(ANY_SERVICE),
-            host: &self.host,
-            source: "otpctl",
-            minutes: new.validity_ms.div_ceil(60_000),
-        };
-        let template = &config.template;
-        let (text, subject) = match self.channel {
-            Channel::Sms => (&template.sms, None),
-            Channel::Email => (&template.body, Some(&template.subject)),
-        };
-        let text = Hidden::new(text.render(&values).to_string());
-        let subject = subject.map(|subject| Hidden::new(subject.render(&values).to_string()));
-        let message = Message {
-            id: self.message,
-            text,
-            subject: subject.unwrap_or_default(),
-            code: shown.clone(),
-            user: user.to_owned(),
-            serial: new.id.clone(),
-            until_ms: now_ms.saturating_add_unsigned(new.validity_ms),
-            validity_ms: new.validity_ms,
-            to,
-        };
-        Ok(Letter {
-            method: self.channel.name().to_owned(),
-            service: values.service.to_owned(),
-            sent_ms: now_ms,
-            first: false,
-            again: false,
-            message,
-        })
-    }
-}
-
-/// A letter as the store takes it.
-fn outgoing(letter: &Letter) -> Outgoing {
-    Outgoing {
-        id: letter.message.id.clone(),
-        channel: letter.message.to.medium(),
-        recipient: address(&letter.message.to).to_owned(),
-        time_ms: letter.sent_ms,
-        until_ms: letter.message.until_ms,
-        payload: letter.sealed(),
     }
 }
 

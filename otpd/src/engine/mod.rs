@@ -11,9 +11,11 @@ mod enrol;
 mod error;
 mod guesses;
 mod identity;
+mod in_place;
 mod issue;
 mod manage;
 mod outbox;
+mod post;
 mod query;
 mod remember;
 mod sessions;
@@ -314,9 +316,8 @@ impl Ruling {
             issued: Accepted::Nothing,
             local: identity::is_local(context),
         };
-        if ruling.loaded.config.issued.enabled && ruling.accepts(ISSUED) {
-            ruling.issued = Accepted::All;
-        }
+        let accepted = ruling.loaded.config.issued.enabled && ruling.accepts(ISSUED);
+        ruling.issued = if accepted { Accepted::All } else { Accepted::Nothing };
         ruling
     }
 

@@ -14,12 +14,11 @@ use std::{future::Future, pin::Pin};
 use otp_core::{
     account::Account,
     client::Client,
-    code::Digits,
     contact::{Channel, Contacts},
-    issued::Reach,
     throttle::Throttle,
     token::{Factor, State},
 };
+pub use register::{ClientQuery, ClientRow, CodeQuery, CodeRow};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
@@ -303,76 +302,6 @@ pub struct UserRow {
     /// The last login that was granted, Unix milliseconds.
     pub last_success_ms: Option<i64>,
     /// The user may issue codes to others.
-    pub administrator: bool,
-}
-
-/// Which issued codes to list.
-#[derive(Clone, Debug, Default)]
-pub struct CodeQuery {
-    /// Of exactly this user.
-    pub user: Option<String>,
-    /// Exactly this one.
-    pub id: Option<String>,
-    /// Only those that are kept and whose time is over at this moment, Unix milliseconds.
-    pub kept_beyond_ms: Option<i64>,
-    /// Rows to pass over.
-    pub offset: u32,
-    /// Rows to return at most; 0 returns none and the total.
-    pub limit: u32,
-}
-
-/// An issued code as a list shows it.
-#[derive(Debug, PartialEq, Eq)]
-pub struct CodeRow {
-    /// Whom it was issued to.
-    pub user: String,
-    /// As [`IssuedCode::id`](otp_core::issued::IssuedCode::id).
-    pub id: String,
-    /// The code, where it is kept.
-    pub code: Option<Digits>,
-    /// Issued at, Unix milliseconds.
-    pub issued_ms: i64,
-    /// Not good from this time on, Unix milliseconds.
-    pub expires_ms: i64,
-    /// How often it may still be given.
-    pub uses_left: u8,
-    /// The only PAM service at which it is good.
-    pub service: Option<String>,
-    /// Where it may be given.
-    pub reach: Reach,
-    /// Why it was issued.
-    pub reason: String,
-    /// Who issued it: a user id.
-    pub issued_by: u32,
-    /// The id of the client that it enrols.
-    pub client: Option<String>,
-}
-
-/// Which clients to list.
-#[derive(Clone, Debug, Default)]
-pub struct ClientQuery {
-    /// Of exactly this user.
-    pub user: Option<String>,
-    /// Exactly this one.
-    pub id: Option<String>,
-    /// Whose user's name or description contains this, as it stands.
-    pub search: Option<String>,
-    /// `search` is looked for in identities as well.
-    pub search_identities: bool,
-    /// Rows to pass over.
-    pub offset: u32,
-    /// Rows to return at most; 0 returns none and the total.
-    pub limit: u32,
-}
-
-/// A client as a list shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientRow {
-    /// Whose it is.
-    pub user: String,
-    /// The client.
-    pub client: Client,
-    /// Whether its user may issue codes to others.
     pub administrator: bool,
 }
 
