@@ -118,7 +118,8 @@ impl Engine {
         let ruling = Arc::new(ruling.of(&waiting.person).seen_by(&waiting.caller, context));
         let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
         let over = self.clock.monotonic_ms() >= waiting.until_ms;
-        if over || !may_send(context) || (hopeless && !ruling.chooses()) {
+        let mute = over || waiting.issued || !may_send(context);
+        if mute || (hopeless && !ruling.chooses()) {
             return Ok(None);
         }
         if !hopeless

@@ -5,7 +5,7 @@ with-words = { $text } (oder: { $words })
 resend = erneut
 
 code = Bestätigungscode
-issued-code = Einmalcode
+issued-code = Einmalcode (Eingabetaste für das Passwort)
 first-code = Ersten Code eingeben
 combined = Passwort & Bestätigungscode
 

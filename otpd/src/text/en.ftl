@@ -6,7 +6,7 @@ with-words = { $text } (or: { $words })
 resend = resend
 
 code = Verification code
-issued-code = One-time code
+issued-code = One-time code (Enter for the password)
 first-code = Enter the first code
 combined = Password & verification code
 

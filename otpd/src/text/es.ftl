@@ -5,7 +5,7 @@ with-words = { $text } (o: { $words })
 resend = reenviar
 
 code = Código de verificación
-issued-code = Código de un solo uso
+issued-code = Código de un solo uso (Intro para la contraseña)
 first-code = Introduzca el primer código
 combined = Contraseña y código de verificación
 

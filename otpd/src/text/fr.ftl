@@ -5,7 +5,7 @@ with-words = { $text } (ou{"\u00A0"}: { $words })
 resend = renvoyer
 
 code = Code de vérification
-issued-code = Code à usage unique
+issued-code = Code à usage unique (Entrée pour le mot de passe)
 first-code = Saisissez le premier code
 combined = Mot de passe et code de vérification
 
