@@ -48,6 +48,7 @@ use crate::{
     clock::Clock,
     config::{Config, Loaded, Stamp, Watch},
     directory::Directory,
+    poster::View,
     store::{self, StoreError, TokenStore, Work},
     text::Locale,
 };
@@ -300,8 +301,8 @@ struct Ruling {
     method: Option<String>,
     service: String,
     locale: Locale,
-    /// Whether the login may show a key to whoever is at the prompt; see [`Ruling::seen_by`].
-    shows: bool,
+    /// How the login shows a key to whoever is at the prompt, if it may; see [`Ruling::seen_by`].
+    shows: Option<View>,
 }
 
 impl Ruling {
@@ -317,7 +318,7 @@ impl Ruling {
         let (method, service) = (context.method.clone(), found.service.clone());
         let usual = loaded.config.prompts.language(&service);
         let locale = Locale::of(context.language.as_deref(), usual);
-        Self { loaded, rule, cause, method, service, locale, shows: false }
+        Self { loaded, rule, cause, method, service, locale, shows: None }
     }
 
     /// For a change that `user` makes with `otpctl`.
@@ -345,7 +346,7 @@ impl Ruling {
     fn unrestricted(loaded: Arc<Loaded>) -> Self {
         let (rule, cause, service) = (Rule::last(), Cause::Matches, SELF_SERVICE.to_owned());
         let locale = Locale::of(None, loaded.config.prompts.language(&service));
-        Self { loaded, rule, cause, method: None, service, locale, shows: false }
+        Self { loaded, rule, cause, method: None, service, locale, shows: None }
     }
 
     fn accepts(&self, method: &str) -> bool {
