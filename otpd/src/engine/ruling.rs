@@ -11,7 +11,7 @@ use otp_core::{
 use otp_ipc::{Context, names::SELF_SERVICE};
 
 use super::{circumstances::Circumstances, client_identity};
-use crate::{config::Loaded, text::Locale};
+use crate::{config::Loaded, poster::View, text::Locale};
 
 /// What policies call the codes that administrators issue.
 pub(super) const ISSUED: &str = "issued";
@@ -26,8 +26,8 @@ pub(super) struct Ruling {
     pub(super) method: Option<String>,
     pub(super) service: String,
     pub(super) locale: Locale,
-    /// Whether the login may show a key to whoever is at the prompt; see [`Ruling::seen_by`].
-    pub(super) shows: bool,
+    /// How the login shows a key to whoever is at the prompt, if it may; see [`Ruling::seen_by`].
+    pub(super) shows: Option<View>,
     /// The directories that know the user; `None` where that does not matter.
     pub(super) members: Option<Arc<BTreeSet<String>>>,
     /// Which issued codes are accepted.
@@ -56,7 +56,7 @@ impl Ruling {
             method,
             service,
             locale,
-            shows: false,
+            shows: None,
             members: None,
             issued: Accepted::Nothing,
             local: client_identity::is_local(context),
@@ -83,7 +83,7 @@ impl Ruling {
             method: None,
             service: SELF_SERVICE.to_owned(),
             locale,
-            shows: false,
+            shows: None,
             members: None,
             issued: Accepted::Nothing,
             local: true,
