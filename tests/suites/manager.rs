@@ -184,7 +184,7 @@ fn the_daemons_name_and_object_are_guarded() {
             b"",
         )
         .ok();
-        assert_eq!(properties, "u 2\ns \"ok\"\n");
+        assert_eq!(properties, "u 3\ns \"ok\"\n");
     });
 }
 
