@@ -6,6 +6,8 @@
 
 # The numbered lines: a letter, and how many there are.
 requirement_lines='T 25  G 22  U 18  N 16  X 10'
+# Lines whose numbers tests may have, and need not.
+optional_lines='L 38'
 
 # The tests of Rust files below some folders that have a number: `T05 FILE NAME`. One that is ignored
 # shows nothing.
@@ -29,7 +31,8 @@ check_requirements() {
     local list=$1
     shift
     [ -r "$list" ] || { echo "no list of what is out of scope: $list" && return 1; }
-    numbered_tests "$@" | awk -v lines="$requirement_lines" -v list="$list" '
+    numbered_tests "$@" | awk -v lines="$requirement_lines" -v optional="$optional_lines" \
+        -v list="$list" '
         function fault(text) { faults = faults text "\n" }
         # Numbers as "1-3 5", of those for which wanted[number] is set.
         function spans(wanted, most,    n, from, text) {
@@ -43,6 +46,8 @@ check_requirements() {
         BEGIN {
             count = split(lines, part, / +/)
             for (i = 1; i < count; i += 2) most[part[i]] = part[i + 1] + 0
+            others = split(optional, extra, / +/)
+            for (i = 1; i < others; i += 2) free[extra[i]] = extra[i + 1] + 0
             while ((getline line < list) > 0) {
                 if (line ~ /^(#|$)/) continue
                 at = index(line, " ")
@@ -58,7 +63,8 @@ check_requirements() {
         }
         {
             letter = substr($1, 1, 1); number = substr($1, 2) + 0
-            if (!(letter in most) || number < 1 || number > most[letter])
+            if ((letter in free) && number >= 1 && number <= free[letter]) print
+            else if (!(letter in most) || number < 1 || number > most[letter])
                 fault("no such requirement: " $3 " in " $2)
             else { tests[letter number]++; total++; print }
         }
@@ -91,7 +97,7 @@ requirements_check_can_fail() {
     local folder status=0
     folder=$(mktemp -d) || return 1
     (
-        local requirement_lines='T 3  G 1'
+        local requirement_lines='T 3  G 1' optional_lines='L 2'
         expect() {
             local said outcome=passes
             said=$(check_requirements "$folder/list" "$folder") || outcome=fails
@@ -118,6 +124,12 @@ requirements_check_can_fail() {
         expect fails 'no such requirement: t04_x'
         tests t01_a t03_d g01_e r01_x
         expect fails 'no such requirement: r01_x'
+        tests t01_a t03_d g01_e l03_x
+        expect fails 'no such requirement: l03_x'
+        tests t01_a t02_b t03_d g01_e l02_x
+        : >"$folder/list"
+        expect passes 'summary: 4 tests show T 1-3; G 1'
+        echo 'T2 not ours' >"$folder/list"
         tests t01_a t03_d g01_e
         printf '#[test]\n#[ignore = "slow"]\nfn t02_b() {}\nfn t02_b() {}\n' >>"$folder/a.rs"
         : >"$folder/list"

@@ -54,6 +54,21 @@ impl Session {
         Ok(Self { manager, out, own, _agent: if root { None } else { Agent::start() } })
     }
 
+    /// Refuses to go on where the daemon is older than this program: it does not know `what` is
+    /// asked for, or not all of it.
+    pub(crate) async fn same_release(&self, what: &str) -> Result<(), Failure> {
+        let found = self.manager.interface_version().await;
+        let found = found.map_err(|error| failure(what, &error))?;
+        if found >= names::INTERFACE_VERSION {
+            return Ok(());
+        }
+        Err(Failure::failed(format!(
+            "{what}: the running otpd has version {found} of the interface and otpctl needs {}; \
+             install both from one release and restart otpd",
+            names::INTERFACE_VERSION
+        )))
+    }
+
     /// Makes a call that changes something. Where the daemon asks for the proof that the caller
     /// has the credential already, asks for a code and calls once more.
     pub(crate) async fn prove<O, T>(
@@ -191,11 +206,16 @@ fn told(what: &str, kind: ErrorKind, text: &str) -> Failure {
         ErrorKind::UnknownUser => (Exit::UnknownUser, "check the name; see `otpctl user list`"),
         ErrorKind::UnknownToken => (Exit::NoCredential, "see `otpctl token list`"),
         ErrorKind::AlreadyShared => (Exit::AlreadyShared, "see `otpctl token share --reshare`"),
-        ErrorKind::UnknownClient => (Exit::UnknownUser, "see `otpctl config show`"),
         ErrorKind::NoCredential => (Exit::NoCredential, "see `otpctl token add`"),
         ErrorKind::WrongState => (Exit::Failed, "see `otpctl token list`"),
         ErrorKind::UnknownSession => (Exit::Failed, "start again"),
         ErrorKind::InvalidConfiguration => (Exit::Failed, "see `otpctl config check`"),
+        ErrorKind::SwitchedOff => (Exit::Failed, "see otpd(8)"),
+        ErrorKind::UnknownCode => (Exit::NoCredential, "see `otpctl code list`"),
+        ErrorKind::UnknownClient => {
+            (Exit::UnknownUser, "see `otpctl client list`, and for tenants `otpctl config show`")
+        }
+        ErrorKind::LimitReached => (Exit::Failed, "remove one; see `otpctl client list`"),
         ErrorKind::Busy => (Exit::Unavailable, "try again"),
         ErrorKind::Unavailable => (Exit::Unavailable, "see `otpctl status` and the log of otpd"),
     };

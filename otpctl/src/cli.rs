@@ -10,6 +10,11 @@ use clap_complete::Shell;
 use crate::import::Class;
 use crate::time::When;
 
+mod issued;
+
+pub(crate) use issued::{
+    Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
+};
 pub(crate) use method::{Method, MethodFiles, MethodSet};
 
 const EXAMPLES: &str = "\
@@ -20,6 +25,8 @@ Examples:
   otpctl token list alice                 what alice has
   otpctl recovery new alice               codes for the day the phone is lost
   otpctl user unlock alice                after too many wrong codes
+  otpctl code issue alice                 a code for somebody who cannot log in
+  otpctl client list                      where users log in from
   otpctl user set alice mobile=+491701234581 mail=alice@example.com
   otpctl provider test main --to +491701234581
   otpctl policy explain alice --service sshd --source 203.0.113.7
@@ -31,7 +38,7 @@ Times are RFC 3339 (2026-01-31T08:00:00Z), a day (2026-01-31) or relative
 (90s, 30m, 2h, 7d).
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 otpd is unavailable,
-5 no such credential, 6 shared already, 7 unknown user or tenant.";
+5 no such credential, 6 shared already, 7 unknown user, client or tenant.";
 
 const GLOBAL: &str = "Global options";
 
@@ -73,6 +80,12 @@ pub(crate) enum Command {
     /// Users, their locks and their data
     #[command(subcommand)]
     User(User),
+    /// Codes that administrators issue
+    #[command(subcommand)]
+    Code(Code),
+    /// The clients that users log in from
+    #[command(subcommand)]
+    Client(Client),
     /// SMS gateways and mail servers that deliver codes
     #[command(subcommand)]
     Provider(Provider),
@@ -272,14 +285,15 @@ pub(crate) enum User {
         /// The user
         user: String,
     },
-    /// Set where codes are delivered
+    /// Set where codes are delivered, and who issues them
     ///
     /// Codes that are under way to what this replaces are good no longer.
     Set {
         /// The user
         user: String,
         /// mobile=NUMBER, mail=ADDRESS, country=CODE of a number without one; empty removes.
-        /// uid=NUMBER, the user's id: what was enrolled under another id is theirs
+        /// uid=NUMBER, the user's id: what was enrolled under another id is theirs.
+        /// admin=on|off: whether the user may issue codes to others
         #[arg(required = true, value_name = "KEY=VALUE")]
         values: Vec<Setting>,
     },
@@ -321,6 +335,7 @@ pub(crate) enum Setting {
     Mail(String),
     Country(String),
     Uid(u32),
+    Admin(bool),
 }
 
 impl std::str::FromStr for Setting {
@@ -332,7 +347,10 @@ impl std::str::FromStr for Setting {
             Some(("mail", address)) => Ok(Self::Mail(address.to_owned())),
             Some(("country", code)) => Ok(Self::Country(code.to_owned())),
             Some(("uid", id)) => id.parse().map(Self::Uid).map_err(|_| "uid is a number"),
-            _ => Err("allowed are mobile=NUMBER, mail=ADDRESS, country=CODE and uid=NUMBER"),
+            Some(("admin", switch)) => switch.parse().map(|Switch(on)| Self::Admin(on)),
+            _ => Err(
+                "allowed are mobile=NUMBER, mail=ADDRESS, country=CODE, uid=NUMBER and admin=on|off",
+            ),
         }
     }
 }
@@ -602,6 +620,32 @@ mod tests {
             ("user set alice mobile=0170123 country=49", true),
             ("user set alice uid=1005", true),
             ("user set alice uid=x", false),
+            ("user set alice admin=on", true),
+            ("user set alice admin=yes", false),
+            ("code issue alice", true),
+            ("code issue alice --valid-for 2h --uses 3 --service sshd --scope local", true),
+            ("code issue alice --reason lost --send sms", true),
+            ("code issue alice --send pigeon", false),
+            ("code issue alice --scope cloud", false),
+            ("code issue alice --valid-for 2", false),
+            ("code issue alice --valid-for 2026-01-31", false),
+            ("code issue alice --uses 0", false),
+            ("code issue alice --send sms --output f", false),
+            ("code issue alice 77244244", false),
+            ("code list", true),
+            ("code list alice", true),
+            ("code revoke 3f2a91", true),
+            ("code revoke", false),
+            ("client list --limit 10 --offset 20 --search And --show-ids", true),
+            ("client list --limit 0", false),
+            ("client add alice --description Android --push on --enable always --code", true),
+            ("client add alice --push yes", false),
+            ("client add alice --output f", false),
+            ("client add alice --identity tablet-1 --code --output f", true),
+            ("client enable 3f2a91", true),
+            ("client disable 3f2a91", true),
+            ("client schedule 3f2a91 Mon..Fri", true),
+            ("client remove 3f2a91 --yes", true),
             ("user set alice", false),
             ("user set alice phone=+491701234581", false),
             ("user set alice +491701234581", false),

@@ -53,6 +53,19 @@ fn distance(text: &str) -> Option<SignedDuration> {
     Some(SignedDuration::from_secs(number.checked_mul(seconds)?))
 }
 
+/// A length of time in milliseconds, as it was typed: `90s`, `30m`, `2h`, `7d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) u64);
+
+impl FromStr for Span {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ms = distance(text).and_then(|span| u64::try_from(span.as_millis()).ok());
+        ms.map(Self).ok_or("allowed are 90s, 30m, 2h and 7d")
+    }
+}
+
 impl When {
     /// The Unix millisecond that is meant where a distance counts forward; refuses the past.
     pub(crate) fn ahead(self, option: &str, zone: &TimeZone) -> Result<i64, Failure> {

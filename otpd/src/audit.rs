@@ -71,6 +71,12 @@ impl Origin {
                 record.method = Some("recovery".to_owned());
                 record.detail = Some(format!("{left} recovery codes left"));
             }
+            Ok(Credential::Issued { id, left, client }) => {
+                record.method = Some("issued".to_owned());
+                let of_client = client.as_ref().map(|id| format!(", for client {id}"));
+                let of_client = of_client.unwrap_or_default();
+                record.detail = Some(format!("code {id}, {left} uses left{of_client}"));
+            }
             Err(_) => {}
         }
         record
@@ -90,6 +96,7 @@ pub fn refusal(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Wrong => "wrong",
         Refusal::Replayed => "replay",
+        Refusal::Elsewhere => "elsewhere",
         Refusal::Locked => "locked",
         Refusal::Malformed => "malformed",
         Refusal::Expired => "expired",

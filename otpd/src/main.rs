@@ -240,6 +240,7 @@ async fn attend(engine: &Arc<Engine>, mut signals: Signals) {
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut expiry = tokio::time::interval(Duration::from_secs(30));
+    let mut wiping = tokio::time::interval(Duration::from_secs(60));
     let mut watchdog =
         tokio::time::interval(notify::watchdog_interval().unwrap_or(Duration::from_secs(3600)));
     loop {
@@ -249,6 +250,10 @@ async fn attend(engine: &Arc<Engine>, mut signals: Signals) {
             _ = signals.hangup.recv() => reload(engine),
             _ = look.tick() => if engine.configuration_changed() { reload(engine) },
             _ = expiry.tick() => engine.expire_sessions(),
+            _ = wiping.tick() => {
+                let engine = Arc::clone(engine);
+                tokio::spawn(async move { engine.wipe_codes().await });
+            }
             _ = watchdog.tick() => notify::alive(),
         }
     }

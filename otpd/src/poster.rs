@@ -7,6 +7,15 @@
 use qrcode::{Color, EcLevel, QrCode};
 use zeroize::Zeroizing;
 
+use crate::text::{Locale, Message};
+
+/// The word that shows the key alone.
+pub const TEXT: &str = "text";
+/// The word that shows the QR code for the other background.
+pub const INVERT: &str = "invert";
+/// The word that shows the QR code again.
+pub const QR: &str = "qr";
+
 /// Columns of a terminal.
 const COLUMNS: usize = 80;
 /// Rows that the QR code may have: those of a terminal without the first line and the prompt.
@@ -17,8 +26,6 @@ const QUIET: usize = 4;
 const LEAST_QUIET: [usize; 2] = [2, 1];
 /// Columns between the QR code and the text beside it.
 const GAP: usize = 2;
-/// Above the key, beside the QR code.
-const BESIDE: &str = "Or type this key into it:";
 /// Characters of a key that stand together.
 const GROUP: usize = 4;
 
@@ -35,6 +42,8 @@ pub enum View {
 
 /// What is said besides the QR code.
 pub struct Texts {
+    /// The language.
+    pub locale: Locale,
     /// The key in base32, for those who type it.
     pub key: Zeroizing<String>,
     /// What else has to be typed, a line each.
@@ -61,9 +70,8 @@ impl Poster {
     pub fn new(uris: &[Zeroizing<String>], texts: Texts) -> Self {
         let fitting = |least| uris.iter().find_map(|uri| Picture::new(uri.as_bytes(), least));
         let picture = LEAST_QUIET.into_iter().find_map(fitting);
-        let picture = picture.filter(|picture| {
-            texts.lines(picture.room(), Some(BESIDE), true).len() <= picture.rows()
-        });
+        let picture = picture
+            .filter(|picture| texts.lines(picture.room(), true, true).len() <= picture.rows());
         Self { picture, texts }
     }
 
@@ -73,22 +81,28 @@ impl Poster {
         self.picture.is_some()
     }
 
+    /// The language of its texts.
+    #[must_use]
+    pub fn locale(&self) -> Locale {
+        self.texts.locale
+    }
+
     /// The lines, without a newline at the end. Where there is no QR code every view is
     /// [`View::Text`].
     #[must_use]
     pub fn draw(&self, view: View) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(16 * 1024));
         let Some(picture) = self.picture.as_ref().filter(|_| view != View::Text) else {
-            text.push_str("Give this key to an authenticator app:");
-            for line in self.texts.lines(COLUMNS, None, self.has_picture()) {
+            text.push_str(&self.locale().say(Message::GiveKey));
+            for line in self.texts.lines(COLUMNS, false, self.has_picture()) {
                 text.push('\n');
                 text.push_str(&line);
             }
             return text;
         };
-        let lines = self.texts.lines(picture.room(), Some(BESIDE), true);
+        let lines = self.texts.lines(picture.room(), true, true);
         let above = picture.rows().saturating_sub(lines.len()) / 2;
-        text.push_str("Scan this with an authenticator app:");
+        text.push_str(&self.locale().say(Message::Scan));
         for row in 0..picture.rows() {
             text.push('\n');
             picture.draw(row, view == View::Light, &mut text);
@@ -104,46 +118,52 @@ impl Poster {
 }
 
 impl Texts {
-    /// The text, in lines of at most `width` columns, with words before the key and what can be
-    /// typed where there is a QR code.
-    fn lines(&self, width: usize, before: Option<&str>, qr: bool) -> Vec<Zeroizing<String>> {
-        let line = |text: &str| Zeroizing::new(text.to_owned());
-        let mut lines: Vec<_> =
-            before.into_iter().flat_map(|before| [line(before), line("")]).collect();
-        lines.extend(key_lines(&self.key, width));
-        lines.extend(self.parameters.iter().map(|parameter| line(parameter)));
+    /// The text, in lines of at most `width` columns: `beside` the QR code or without it, and with
+    /// what can be typed where there is one (`qr`).
+    fn lines(&self, width: usize, beside: bool, qr: bool) -> Vec<Zeroizing<String>> {
+        let say = |message| self.locale.say(message);
+        let mut lines = Vec::new();
+        if beside {
+            lines.extend(wrapped(&say(Message::OrTypeKey), width));
+            lines.push(Zeroizing::default());
+        }
+        lines.extend(key_lines(&self.locale.ask(Message::Key, &[]), &self.key, width));
+        lines.extend(self.parameters.iter().flat_map(|parameter| wrapped(parameter, width)));
         let mut part = |text: String| {
-            lines.push(line(""));
-            lines.extend(wrapped(&text, width).into_iter().map(Zeroizing::new));
+            lines.push(Zeroizing::default());
+            lines.extend(wrapped(&text, width));
         };
-        part(format!("Then give its first code below, within {}.", in_words(self.validity_ms)));
-        part(match (before, qr) {
-            (_, false) => "Enter shows this again.".to_owned(),
-            (None, true) => "Enter shows this again, \"qr\" shows a QR code.".to_owned(),
-            (Some(_), true) => "Enter shows this again; \"text\" leaves out the QR code, \
-                 \"invert\" suits light terminals."
-                .to_owned(),
-        });
+        part(say(within(self.validity_ms)));
+        part(say(match (beside, qr) {
+            (_, false) => Message::Again,
+            (false, true) => Message::AgainOrQr { qr: QR },
+            (true, true) => Message::AgainOrViews { text: TEXT, invert: INVERT },
+        }));
         if let Some(label) = &self.label {
-            part(label.clone());
+            part(self.locale.shown(label));
         }
         if let Some(uri) = &self.registration_uri {
-            part(format!("Or register at {uri}"));
+            part(say(Message::Register { uri }));
         }
         lines
     }
 }
 
-/// `Key: ABCD EFGH …`, further lines below the first group.
-fn key_lines(key: &str, width: usize) -> Vec<Zeroizing<String>> {
-    const HEAD: &str = "Key: ";
+/// `Key: ABCD EFGH …` with `head` before the key, further lines below the first group.
+fn key_lines(head: &str, key: &str, width: usize) -> Vec<Zeroizing<String>> {
+    let before: usize = head.chars().map(columns).sum();
     // A row of four groups is what people take in; more only where there is the whole terminal.
-    let groups = if width < COLUMNS { 4 } else { width.saturating_sub(HEAD.len()) / (GROUP + 1) };
+    let groups = if width < COLUMNS { 4 } else { width.saturating_sub(before) / (GROUP + 1) };
+    let in_line = GROUP * groups.max(1);
     let mut lines: Vec<Zeroizing<String>> = Vec::new();
     for (at, symbol) in key.chars().enumerate() {
-        if at % (groups * GROUP) == 0 {
-            let mut line = Zeroizing::new(String::with_capacity(width));
-            line.push_str(if at == 0 { HEAD } else { "     " });
+        if at % in_line == 0 {
+            // Made in its full size, so that no part of the key is left behind where it grows.
+            let mut line = Zeroizing::new(String::with_capacity(head.len() + 2 * in_line));
+            match at {
+                0 => line.push_str(head),
+                _ => line.extend(std::iter::repeat_n(' ', before)),
+            }
             lines.push(line);
         } else if at % GROUP == 0 {
             lines.iter_mut().last().into_iter().for_each(|line| line.push(' '));
@@ -154,8 +174,8 @@ fn key_lines(key: &str, width: usize) -> Vec<Zeroizing<String>> {
 }
 
 /// Text in lines of at most `width` columns; a word that is longer is broken.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
+fn wrapped(text: &str, width: usize) -> Vec<Zeroizing<String>> {
+    let mut lines: Vec<Zeroizing<String>> = Vec::new();
     let mut taken = 0;
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let length: usize = word.chars().map(columns).sum();
@@ -166,11 +186,11 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
                 taken += 1 + length;
             }
             _ => {
-                lines.push(String::new());
+                lines.push(Zeroizing::default());
                 taken = 0;
                 for symbol in word.chars() {
                     if taken + columns(symbol) > width {
-                        lines.push(String::new());
+                        lines.push(Zeroizing::default());
                         taken = 0;
                     }
                     lines.iter_mut().last().into_iter().for_each(|line| line.push(symbol));
@@ -182,17 +202,21 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Columns that a character takes at most.
+/// Columns that a character takes at most: the wide ones of East Asia begin at U+1100, and
+/// typographic signs are as narrow as letters.
 fn columns(symbol: char) -> usize {
-    if symbol.is_ascii() { 1 } else { 2 }
+    match symbol {
+        '\0'..'\u{1100}' | '\u{2010}'..='\u{202f}' => 1,
+        _ => 2,
+    }
 }
 
-/// A time in words, in whole minutes where it is some.
-fn in_words(ms: u64) -> String {
-    match ms.div_ceil(1000) {
-        60 => "a minute".to_owned(),
-        seconds if seconds > 60 && seconds % 60 == 0 => format!("{} minutes", seconds / 60),
-        seconds => format!("{seconds} seconds"),
+/// Until when the first code is wanted, in whole minutes where it is some.
+fn within(ms: u64) -> Message<'static> {
+    let seconds = u32::try_from(ms.div_ceil(1000)).unwrap_or(u32::MAX);
+    match seconds / 60 {
+        minutes if minutes > 0 && seconds % 60 == 0 => Message::WithinMinutes { minutes },
+        _ => Message::WithinSeconds { seconds },
     }
 }
 

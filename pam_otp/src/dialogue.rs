@@ -91,7 +91,8 @@ pub(crate) fn drive(host: &mut impl Host, daemon: &mut impl Daemon, options: &Op
 /// What the login brings along. Values are cut to the contract's length.
 fn context(host: &mut impl Host, options: &Options) -> Context {
     let text = |bytes: Option<Vec<u8>>| bytes.map(|b| host_text(&b, limits::CONTEXT_ITEM));
-    let methods = host.env(c"SSH_AUTH_INFO_0").map(|info| completed_methods(&info));
+    let info = host.env(c"SSH_AUTH_INFO_0");
+    let methods = info.as_deref().map(completed_methods);
     Context {
         service: text(host.item(Item::Service)),
         rhost: text(host.item(Item::Rhost)),
@@ -100,6 +101,7 @@ fn context(host: &mut impl Host, options: &Options) -> Context {
         ssh_connection: text(host.env(c"SSH_CONNECTION")),
         ssh_auth_info: text(methods),
         language: text(language(host)),
+        ssh_key: info.as_deref().and_then(accepted_key),
         method: options.method.clone(),
         mode: options.mode.clone(),
         nullok: options.nullok.then_some(true),
@@ -127,6 +129,17 @@ fn completed_methods(info: &[u8]) -> Vec<u8> {
     let lines = info.split(|byte| *byte == b'\n');
     let names = lines.filter_map(|line| line.split(|byte| *byte == b' ').next());
     names.filter(|name| !name.is_empty()).collect::<Vec<_>>().join(&b',')
+}
+
+/// The first public key of SSH_AUTH_INFO_0, as base64: `publickey ssh-ed25519 AAAA…`. What is too
+/// long or no base64 is left out, and not cut: half a key is another key.
+fn accepted_key(info: &[u8]) -> Option<String> {
+    let keys =
+        info.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"publickey "));
+    let key = keys.filter_map(|key| key.split(|byte| *byte == b' ').nth(1)).next()?;
+    let base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let fits = !key.is_empty() && key.len() <= limits::SSH_KEY && key.iter().all(base64);
+    std::str::from_utf8(key).ok().filter(|_| fits).map(str::to_owned)
 }
 
 /// What somebody has typed.

@@ -10,6 +10,7 @@ use std::{
         },
     },
     process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -163,6 +164,26 @@ pub fn enrol(user: &str, arguments: &[&str]) -> Token {
     let text = fs::read_to_string(&file).unwrap();
     fs::remove_file(&file).unwrap();
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Issues a code; `arguments` are further ones of `code issue`.
+pub fn issue(user: &str, arguments: &[&str]) -> String {
+    told(&[&["--json", "code", "issue", user], arguments].concat())
+}
+
+/// Registers a client and issues the code that enrols it.
+pub fn add_client(user: &str, arguments: &[&str]) -> String {
+    told(&[&["--json", "client", "add", user, "--code"], arguments].concat())
+}
+
+/// Runs otpctl, which writes a code to a file of its own; the code.
+fn told(arguments: &[&str]) -> String {
+    static CODES: AtomicUsize = AtomicUsize::new(0);
+    let file = format!("/run/e2e/code-{}", CODES.fetch_add(1, Ordering::Relaxed));
+    otpctl_with(&[arguments, &["--output", &file]].concat(), b"").ok();
+    let text = fs::read_to_string(&file).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    document["code"].as_str().unwrap().to_owned()
 }
 
 /// The audit records of a user, oldest first.

@@ -60,7 +60,7 @@ impl Sshd {
     pub(crate) fn start(methods: Methods) -> Self {
         let folder = Path::new(FOLDER);
         fs::create_dir_all(folder).unwrap();
-        for key in ["host", "id"] {
+        for key in ["host", "id", "other"] {
             let file = folder.join(key);
             if !file.exists() {
                 run(
@@ -70,7 +70,8 @@ impl Sshd {
                 .ok();
             }
         }
-        fs::copy(folder.join("id.pub"), folder.join("authorized")).unwrap();
+        let public = |key: &str| fs::read_to_string(folder.join(key)).unwrap();
+        fs::write(folder.join("authorized"), public("id.pub") + &public("other.pub")).unwrap();
         fs::write(folder.join("askpass"), ASKPASS).unwrap();
         fs::set_permissions(folder.join("askpass"), fs::Permissions::from_mode(0o755)).unwrap();
         let port = free_port();
@@ -112,6 +113,19 @@ impl Sshd {
         session(user, &ask, done)
     }
 
+    /// The same with a key of its own (`id`, which all others have, or `other`) from an address of
+    /// loopback.
+    pub fn login_from(&self, key: &str, address: &str, user: &str, replies: &[&str]) -> Session {
+        let ask = ask_folder();
+        for (n, reply) in replies.iter().enumerate() {
+            fs::write(format!("{ask}/{}", n + 1), format!("{reply}\n")).unwrap();
+        }
+        fs::write(format!("{ask}/silent"), "").unwrap();
+        let mut client = self.client_with(key, &ask);
+        client.args(["-b", address, &format!("{user}@127.0.0.1"), "echo admitted as $(id -un)"]);
+        session(user, &ask, run(&mut client, b""))
+    }
+
     /// Logs in; `answer` is given each prompt when it is there.
     pub fn converse(&self, user: &str, mut answer: impl FnMut(&str) -> String) -> Session {
         let ask = ask_folder();
@@ -151,6 +165,13 @@ impl Sshd {
 
     /// An ssh client that takes its replies from the folder `ask`.
     fn client(&self, address: &str, user: &str, ask: &str) -> Command {
+        let mut ssh = self.client_with("id", ask);
+        ssh.args([&format!("{user}@{address}"), "echo admitted as $(id -un)"]);
+        ssh
+    }
+
+    /// The same without its destination and its command.
+    fn client_with(&self, key: &str, ask: &str) -> Command {
         let preferred = match self.methods {
             Methods::Keyboard => "PreferredAuthentications=keyboard-interactive",
             Methods::KeyThenKeyboard => "PreferredAuthentications=publickey,keyboard-interactive",
@@ -158,7 +179,7 @@ impl Sshd {
         };
         let port = self.port.to_string();
         let mut ssh = command("ssh");
-        ssh.args(["-F", "none", "-i", &format!("{FOLDER}/id"), "-p", &port, "-o", preferred]);
+        ssh.args(["-F", "none", "-i", &format!("{FOLDER}/{key}"), "-p", &port, "-o", preferred]);
         for option in [
             "StrictHostKeyChecking=no",
             "UserKnownHostsFile=/dev/null",
@@ -171,7 +192,6 @@ impl Sshd {
         ] {
             ssh.args(["-o", option]);
         }
-        ssh.args([&format!("{user}@{address}"), "echo admitted as $(id -un)"]);
         ssh.env("SSH_ASKPASS", format!("{FOLDER}/askpass"))
             .env("SSH_ASKPASS_REQUIRE", "force")
             .env("ASK", ask);

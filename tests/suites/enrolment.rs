@@ -176,6 +176,23 @@ fn without_a_qr_code_the_key_is_enough() {
     }
 }
 
+/// In another language everything is on the screen as well, and a scanner reads it.
+#[test]
+fn n12_the_key_is_shown_in_german() {
+    with_sshd(&format!("[prompt.sshd]\nlanguage = \"de\"\n{POLICY}"), |_, sshd| {
+        let screen = Screen::open(&sshd.at_terminal("alice"));
+        give_password(&screen);
+        let prompt = "Ersten Code eingeben (oder: text, invert): ";
+        let text = screen.await_prompt(prompt);
+        assert!(text.contains("Mit einer Authenticator-App scannen:"), "{text}");
+        let told = text.lines().filter_map(|line| line.split_once("Schlüssel: "));
+        let told: Vec<_> = told.map(|(_, begin)| begin.replace(' ', "")).collect();
+        let token = Token::of_uri(&scan(&screen.photograph(false)).expect("it can be read"));
+        assert!(told.len() == 1 && token.secret.starts_with(&told[0]), "{text}");
+        admitted(&screen, &token.code());
+    });
+}
+
 /// ssh writes what is no ASCII as `\342\226\210` where its own locale is C: the word "text" helps.
 #[test]
 fn a_client_that_writes_no_blocks_asks_for_text() {

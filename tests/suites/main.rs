@@ -1,6 +1,7 @@
 //! The end-to-end suites. Everything runs on machines of `harness`.
 
 mod capacity;
+mod clients;
 mod configuration;
 mod contract;
 mod crash;

@@ -7,7 +7,7 @@ use harness::{
 };
 
 /// Every method with arguments of its signature.
-pub(crate) const METHODS: [(&str, &[&str]); 18] = [
+pub(crate) const METHODS: [(&str, &[&str]); 26] = [
     ("Enrol", &["sa{sv}", "bob", "0"]),
     ("Confirm", &["say", "ID", "6", "49", "50", "51", "52", "53", "54"]),
     ("Share", &["sa{sv}", "bob", "0"]),
@@ -23,6 +23,14 @@ pub(crate) const METHODS: [(&str, &[&str]); 18] = [
     ("Audit", &["a{sv}", "0"]),
     ("Status", &[]),
     ("SetContact", &["sa{sv}", "bob", "1", "mobile", "s", "+491701234581"]),
+    ("SetAdministrator", &["sb", "bob", "false"]),
+    ("IssueCode", &["sa{sv}", "bob", "0"]),
+    ("ListCodes", &["a{sv}", "0"]),
+    ("RevokeCode", &["s", "ID"]),
+    ("AddClient", &["sa{sv}", "bob", "1", "description", "s", "tablet"]),
+    ("SetClient", &["sa{sv}", "ID", "0"]),
+    ("RemoveClient", &["s", "ID"]),
+    ("ListClients", &["a{sv}", "0"]),
     ("ListProviders", &[]),
     ("TestProvider", &["ss", "sms.none", "+491701234581"]),
     ("Reload", &[]),
@@ -176,7 +184,7 @@ fn the_daemons_name_and_object_are_guarded() {
             b"",
         )
         .ok();
-        assert_eq!(properties, "u 2\ns \"ok\"\n");
+        assert_eq!(properties, "u 3\ns \"ok\"\n");
     });
 }
 

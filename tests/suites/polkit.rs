@@ -19,8 +19,8 @@ use crate::{
 
 /// Every action, without `org.pamotp.otpd1.`, and the methods that it opens to those who are not
 /// the owner.
-const OPENS: [(&str, &[&str]); 4] = [
-    ("read", &["ListTokens", "ListUsers", "Audit", "Status"]),
+const OPENS: [(&str, &[&str]); 5] = [
+    ("read", &["ListTokens", "ListUsers", "Audit", "Status", "ListClients"]),
     (
         "manage",
         &[
@@ -35,8 +35,13 @@ const OPENS: [(&str, &[&str]); 4] = [
             "Unlock",
             "Reset",
             "SetContact",
+            "SetAdministrator",
+            "AddClient",
+            "SetClient",
+            "RemoveClient",
         ],
     ),
+    ("issue", &["IssueCode", "ListCodes", "RevokeCode"]),
     ("configure", &["ListProviders", "TestProvider", "Reload"]),
     ("enrol-own", &[]),
 ];
@@ -138,9 +143,11 @@ fn a_yes_opens_the_methods_of_its_action_and_no_others() {
                 let done = on_bob(ALICE, method, arguments, spare.as_ref().unwrap_or(&token));
                 match method {
                     _ if !opens => assert_denied(&done, CONFIRM, action_of(method)),
-                    // The token is active and was told at its enrolment, the codes are wrong and there
-                    // is no provider: refused for that, not as a caller.
-                    "Confirm" | "Share" | "Resync" | "TestProvider" => {
+                    // The token is active and was told at its enrolment, the codes are wrong, issued
+                    // codes are off, and there are no provider, no code and no client of that id:
+                    // refused for that, not as a caller.
+                    "Confirm" | "Share" | "Resync" | "TestProvider" | "IssueCode"
+                    | "RevokeCode" | "SetClient" | "RemoveClient" => {
                         assert!(
                             !done.stderr.contains("not allowed"),
                             "{granted} {method}: {done:?}"

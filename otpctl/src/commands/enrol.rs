@@ -10,7 +10,7 @@ use super::user;
 use crate::bus::Session;
 use crate::cli::{Qr, TokenAdd};
 use crate::failure::Failure;
-use crate::render::{self, Code, Output, Paint, SecretDocument, json, printable};
+use crate::render::{self, Output, Paint, QrCode, SecretDocument, json, printable};
 use crate::secret_file::SecretFile;
 use crate::tty;
 
@@ -160,7 +160,7 @@ impl Places {
             out.notice(&format!("The secret is in {}.", path.display()))?;
         }
         if let Some((kind, file)) = self.picture {
-            let code = Code::new(uri.as_bytes())?;
+            let code = QrCode::new(uri.as_bytes())?;
             let path = match kind {
                 Picture::Png(size) => file.write(&code.png(size)?)?,
                 Picture::Svg => file.write(code.svg().as_bytes())?,
@@ -192,7 +192,7 @@ fn show(uri: &str, secret: &str, out: &Output) -> Result<(), Failure> {
 /// Shows the QR code, and the key for apps that cannot scan.
 pub(super) fn draw(uri: &str, secret: &str, out: &Output) -> Result<(), Failure> {
     let paint = if tty::colour() { Paint::Colours } else { Paint::Blocks };
-    out.print(&Code::new(uri.as_bytes())?.terminal(paint))?;
+    out.print(&QrCode::new(uri.as_bytes())?.terminal(paint))?;
     if paint == Paint::Blocks {
         out.print("(Without colours this is drawn for a dark background; else use --qr FILE.png)")?;
     }

@@ -8,9 +8,12 @@ use crate::failure::Failure;
 use crate::render::Output;
 
 mod audit;
+mod client;
+mod code;
 pub(crate) mod config;
 mod directory;
 mod enrol;
+mod ids;
 mod method;
 mod policy;
 mod provider;
@@ -57,6 +60,8 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Token(command) => token::run(&session, command).await,
         Command::Recovery(command) => recovery::run(&session, command).await,
         Command::User(command) => user::run(&session, command).await,
+        Command::Code(command) => code::run(&session, command).await,
+        Command::Client(command) => client::run(&session, command).await,
         Command::Provider(command) => provider::run(&session, command).await,
         Command::Policy(command) => policy::run(&session, command).await,
         Command::Directory(command) => directory::run(&session, command).await,

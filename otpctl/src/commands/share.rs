@@ -11,7 +11,7 @@ use super::token::{all, confirm, find, is_prefix, name, short, wrong_code};
 use crate::bus::{Session, failure, kind};
 use crate::cli::TokenShare;
 use crate::failure::{Exit, Failure};
-use crate::render::{self, Code, Output, SharedDocument, json, printable};
+use crate::render::{self, Output, QrCode, SharedDocument, json, printable};
 use crate::secret_file::SecretFile;
 use crate::time::local;
 use crate::tty;
@@ -145,7 +145,7 @@ impl Place {
             draw(uri, secret, out)?;
             return out.print("Use FreeOTP or an other HOTP/TOTP App to scan the QR code.");
         }
-        let picture = Code::new(uri.as_bytes())?.png(None)?;
+        let picture = QrCode::new(uri.as_bytes())?.png(None)?;
         let mut encoded = Zeroizing::new(String::with_capacity(BASE64.encode_len(picture.len())));
         BASE64.encode_append(&picture, &mut encoded);
         let document = json(&SharedDocument::new(transition, shown, &encoded, uri, secret))?;

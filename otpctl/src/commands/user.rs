@@ -54,21 +54,36 @@ async fn show(session: &Session, user: &str) -> Result<(), Failure> {
 }
 
 async fn set(session: &Session, user: &str, values: Vec<Setting>) -> Result<(), Failure> {
-    let contact = contact(values)?;
-    let what = format!("set contacts of {user}");
-    let answer = session.manager.set_contact(user, &contact).await;
-    answer.map_err(|error| failure(&what, &error))?;
+    let (contact, admin) = wishes(values)?;
+    if contact != ContactOptions::default() {
+        let what = format!("set contacts of {user}");
+        let answer = session.manager.set_contact(user, &contact).await;
+        answer.map_err(|error| failure(&what, &error))?;
+    }
+    if let Some(admin) = admin {
+        session.same_release("user set admin").await?;
+        let what = format!("set admin of {user}");
+        let answer = session.manager.set_administrator(user, admin).await;
+        answer.map_err(|error| failure(&what, &error))?;
+    }
     let now = find(session, user).await?;
     let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-    let notice = format!("{user}: mobile {}, mail {}.", shown(&now.mobile), shown(&now.mail));
+    let issues = if now.administrator { ", issues codes" } else { "" };
+    let (mobile, mail) = (shown(&now.mobile), shown(&now.mail));
+    let notice = format!("{user}: mobile {mobile}, mail {mail}{issues}.");
     session.out.done(&render::User::from(&now), &notice)
 }
 
 /// What is to be set; each key once.
-fn contact(values: Vec<Setting>) -> Result<ContactOptions, Failure> {
+fn wishes(values: Vec<Setting>) -> Result<(ContactOptions, Option<bool>), Failure> {
     let mut contact = ContactOptions::default();
+    let mut admin = None;
     for setting in values {
         let (key, place, value) = match setting {
+            Setting::Admin(on) => match admin.replace(on) {
+                None => continue,
+                Some(_) => return Err(Failure::usage("admin is given twice")),
+            },
             Setting::Mobile(number) => ("mobile", &mut contact.mobile, number),
             Setting::Mail(address) => ("mail", &mut contact.mail, address),
             Setting::Country(code) => ("country", &mut contact.country, code),
@@ -85,7 +100,7 @@ fn contact(values: Vec<Setting>) -> Result<ContactOptions, Failure> {
     if contact.country.is_some() && contact.mobile.as_ref().is_none_or(String::is_empty) {
         return Err(Failure::usage("country goes with mobile=NUMBER"));
     }
-    Ok(contact)
+    Ok((contact, admin))
 }
 
 async fn unlock(session: &Session, user: &str) -> Result<(), Failure> {

@@ -140,6 +140,7 @@ pub(crate) struct User<'a> {
     lock: &'a str,
     locked_until: Option<String>,
     last_success: Option<String>,
+    admin: bool,
     /// Told by `user show` and `user set` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     mobile: Option<&'a str>,
@@ -159,6 +160,7 @@ impl<'a> From<&'a UserDocument> for User<'a> {
             lock: &user.lock,
             locked_until: user.locked_until.map(rfc3339),
             last_success: user.last_success.map(rfc3339),
+            admin: user.administrator,
             mobile: user.mobile.as_deref(),
             mail: user.mail.as_deref(),
         }
@@ -311,6 +313,10 @@ pub(crate) struct Status<'a> {
     users: u64,
     tokens: u64,
     locked: u64,
+    clients: u64,
+    clients_most: u32,
+    last_client: Option<&'a str>,
+    last_client_source: Option<&'a str>,
     sessions: u64,
     store: &'a str,
     schema: u32,
@@ -328,6 +334,10 @@ impl<'a> From<&'a StatusDocument> for Status<'a> {
             users: status.users,
             tokens: status.tokens,
             locked: status.locked,
+            clients: status.clients,
+            clients_most: status.clients_most,
+            last_client: status.last_client.as_deref(),
+            last_client_source: status.last_client_source.as_deref(),
             sessions: status.sessions,
             store: &status.store,
             schema: status.schema,

@@ -15,6 +15,7 @@ mod document;
 mod fields;
 mod policy;
 mod qr;
+mod register;
 
 pub(crate) use document::{
     AuditDocument, Directory, DirectoryTest, List, Provider, SecretDocument, SharedDocument,
@@ -24,7 +25,10 @@ pub(crate) use fields::{
     audit_line, directories, directory_test, fields, providers, status, token, tokens, user, users,
 };
 pub(crate) use policy::{Explanation, Policy, explanation, policies};
-pub(crate) use qr::{Code, Paint};
+pub(crate) use qr::{Code as QrCode, Paint};
+pub(crate) use register::{
+    Client, Code, ReadCode, ToldCode, clients, codes, enabled, left, register,
+};
 
 /// Columns of a terminal.
 const WIDTH: usize = 80;

@@ -6,10 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use otp_ipc::{
-    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, DirectoryDocument,
-    DirectoryTestDocument, EnrolOptions, ExplainDocument, ExplainQuery, MismatchDocument,
-    PolicyDocument, ProviderDocument, ShareDocument, ShareOptions, StatusDocument, TestDocument,
-    TokenDocument, TokenFilter, UserDocument, UserFilter, names,
+    AuditFilter, AuditRecord, ChangeOptions, ClientDocument, ClientFilter, ClientOptions,
+    CodeDocument, CodeFilter, ContactOptions, DirectoryDocument, DirectoryTestDocument,
+    EnrolOptions, ExplainDocument, ExplainQuery, IssueOptions, MismatchDocument, PolicyDocument,
+    ProviderDocument, ShareDocument, ShareOptions, StatusDocument, TestDocument, TokenDocument,
+    TokenFilter, UserDocument, UserFilter, names,
 };
 use zbus::{DBusError, connection::Builder, interface};
 
@@ -23,6 +24,9 @@ pub(crate) const PHONE: &str = "3f2a91bc5d6e7f8091a2b3c4d5e6f708";
 pub(crate) const KEY: &str = "3f2a91ffffffffff91a2b3c4d5e6f708";
 /// The id that the next new token gets.
 pub(crate) const NEW: &str = "0123456789abcdef0123456789abcdef";
+
+/// Every code that is issued here.
+pub(crate) const OTP: &[u8] = b"77244244";
 
 pub(crate) fn uri() -> String {
     format!(
@@ -48,6 +52,10 @@ pub(crate) struct State {
     pub(crate) providers: Vec<ProviderDocument>,
     /// Whether "Continue" makes a shared token active.
     pub(crate) acknowledged: bool,
+    pub(crate) codes: Vec<CodeDocument>,
+    pub(crate) clients: Vec<ClientDocument>,
+    /// How much older than this program the daemon is.
+    pub(crate) behind: u32,
     /// The calls so far, with their arguments.
     pub(crate) calls: Vec<String>,
 }
@@ -153,7 +161,7 @@ impl State {
                 provider("email.main", None),
             ],
             acknowledged: false,
-            calls: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -200,12 +208,15 @@ pub(crate) enum Error {
     UnknownSession(String),
     NoCredential(String),
     AlreadyShared(String),
-    UnknownClient(String),
     ProofRequired(String),
     Rejected(String),
     WrongState(String),
     Forbidden(String),
     Busy(String),
+    SwitchedOff(String),
+    UnknownCode(String),
+    UnknownClient(String),
+    LimitReached(String),
     Unavailable(String),
     InvalidConfiguration(String),
     NotInTheContract(String),
@@ -223,12 +234,15 @@ impl Error {
             "UnknownSession" => Self::UnknownSession(text),
             "NoCredential" => Self::NoCredential(text),
             "AlreadyShared" => Self::AlreadyShared(text),
-            "UnknownClient" => Self::UnknownClient(text),
             "ProofRequired" => Self::ProofRequired(text),
             "Rejected" => Self::Rejected(text),
             "WrongState" => Self::WrongState(text),
             "Forbidden" => Self::Forbidden(text),
             "Busy" => Self::Busy(text),
+            "SwitchedOff" => Self::SwitchedOff(text),
+            "UnknownCode" => Self::UnknownCode(text),
+            "UnknownClient" => Self::UnknownClient(text),
+            "LimitReached" => Self::LimitReached(text),
             "Unavailable" => Self::Unavailable("the store is \x1b[31mread-only".into()),
             "InvalidConfiguration" => Self::InvalidConfiguration(text),
             "NotInTheContract" => Self::NotInTheContract(text),
@@ -469,6 +483,105 @@ impl Manager {
         })
     }
 
+    fn set_administrator(&self, user: &str, administrator: bool) -> Result<(), Error> {
+        let mut state = self.called(format!("SetAdministrator {user} {administrator}"));
+        let known = state.users.iter_mut().find(|known| known.user == user);
+        known.ok_or_else(|| Error::UnknownUser(user.into()))?.administrator = administrator;
+        Ok(())
+    }
+
+    fn issue_code(
+        &self,
+        user: &str,
+        options: IssueOptions,
+    ) -> Result<(String, Vec<u8>, i64), Error> {
+        let mut state = self.called(format!("IssueCode {user} {options:?}"));
+        if !["alice", "bob"].contains(&user) {
+            return Err(Error::UnknownUser(format!("{user}: no such user here")));
+        }
+        let sent = options.send.is_some();
+        state.codes.push(CodeDocument {
+            id: NEW.into(),
+            user: user.into(),
+            state: "open".into(),
+            code: Some(OTP.to_vec()),
+            left_ms: 7_188_000,
+            uses_left: options.uses.unwrap_or(1),
+            service: options.service,
+            scope: options.scope.unwrap_or_else(|| "both".into()),
+            reason: options.reason,
+            client: options.client,
+            ..CodeDocument::default()
+        });
+        Ok((NEW.into(), if sent { Vec::new() } else { OTP.to_vec() }, 7_200_000))
+    }
+
+    fn list_codes(&self, filter: CodeFilter) -> (Vec<CodeDocument>, u64) {
+        let state = self.called("ListCodes".into());
+        let wanted = |code: &&CodeDocument| {
+            filter.user.as_ref().is_none_or(|user| code.user == *user)
+                && filter.id.as_ref().is_none_or(|id| code.id == *id)
+        };
+        let all: Vec<_> = state.codes.iter().filter(wanted).cloned().collect();
+        let total = all.len() as u64;
+        (all.into_iter().skip(filter.offset.unwrap_or(0) as usize).collect(), total)
+    }
+
+    fn revoke_code(&self, code: &str) -> Result<(), Error> {
+        self.called(format!("RevokeCode {code}")).codes.retain(|known| known.id != code);
+        Ok(())
+    }
+
+    fn add_client(&self, user: &str, options: ClientOptions) -> Result<String, Error> {
+        let mut state = self.called(format!("AddClient {user} {options:?}"));
+        if state.clients.len() > 2 {
+            return Err(Error::LimitReached("no more clients can be registered".into()));
+        }
+        let id = format!("{:032x}", 0xabcdef + state.clients.len());
+        state.clients.push(ClientDocument {
+            id: id.chars().rev().collect(),
+            user: user.into(),
+            description: options.description.unwrap_or_default(),
+            identity: if options.identity.is_some() { "*".repeat(36) } else { String::new() },
+            enabling: options.enabling.unwrap_or_else(|| "always".into()),
+            enabled: true,
+            push: options.push.unwrap_or_default(),
+            ..ClientDocument::default()
+        });
+        Ok(id.chars().rev().collect())
+    }
+
+    fn set_client(&self, client: &str, options: ClientOptions) -> Result<(), Error> {
+        let mut state = self.called(format!("SetClient {client} {options:?}"));
+        let known = state.clients.iter_mut().find(|known| known.id == client);
+        let known = known.ok_or_else(|| Error::UnknownClient(client.into()))?;
+        known.enabling = options.enabling.unwrap_or_default();
+        Ok(())
+    }
+
+    fn remove_client(&self, client: &str) -> Result<(), Error> {
+        self.called(format!("RemoveClient {client}")).clients.retain(|known| known.id != client);
+        Ok(())
+    }
+
+    fn list_clients(&self, filter: ClientFilter) -> (Vec<ClientDocument>, u64) {
+        let shown = filter.show_identities;
+        let state = self.called(format!("ListClients {:?} {shown:?}", filter.search));
+        let wanted = |client: &&ClientDocument| {
+            filter.user.as_ref().is_none_or(|user| client.user == *user)
+                && filter.search.as_ref().is_none_or(|text| client.description.contains(text))
+        };
+        let all: Vec<_> = state.clients.iter().filter(wanted).cloned().collect();
+        let total = all.len() as u64;
+        let (skip, most) = (filter.offset.unwrap_or(0), filter.limit.unwrap_or(1));
+        (all.into_iter().skip(skip as usize).take(most as usize).collect(), total)
+    }
+
+    #[zbus(property)]
+    fn interface_version(&self) -> u32 {
+        names::INTERFACE_VERSION - self.0.lock().unwrap().behind
+    }
+
     fn list_providers(&self) -> Vec<ProviderDocument> {
         self.called("ListProviders".into()).providers.clone()
     }
@@ -534,6 +647,8 @@ impl Manager {
             health: "ok".into(),
             since: 1_767_312_000_000,
             store: "sqlite".into(),
+            clients_most: 999,
+            last_client_source: Some("192.168.3.118".into()),
             ..StatusDocument::default()
         }
     }

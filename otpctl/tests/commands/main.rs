@@ -3,6 +3,7 @@
 
 mod delivery;
 mod fake;
+mod issued;
 mod policies;
 mod qr;
 mod share;
@@ -73,6 +74,9 @@ fn each_error_of_the_daemon_has_its_exit_status() {
         ("Forbidden", 3),
         ("Busy", 4),
         ("Unavailable", 4),
+        ("SwitchedOff", 1),
+        ("LimitReached", 1),
+        ("UnknownCode", 5),
         ("UnknownToken", 5),
         ("NoCredential", 5),
         ("AlreadyShared", 6),

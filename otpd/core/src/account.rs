@@ -1,8 +1,8 @@
 //! Everything that the decision needs of one user, read and written as one.
 
 use crate::{
-    contact::Contacts, error::Error, out_of_band::Challenge, recovery::Digest, throttle::Throttle,
-    token::Token,
+    client::Client, contact::Contacts, error::Error, issued::IssuedCode, out_of_band::Challenge,
+    recovery::Digest, throttle::Throttle, token::Token,
 };
 
 /// One user's security state. The store reads it, a transition of this crate changes it and the
@@ -22,6 +22,12 @@ pub struct Account {
     pub challenges: Vec<Challenge>,
     /// Where codes are delivered, as an administrator has set it; a directory may know more.
     pub contacts: Contacts,
+    /// Codes that administrators have issued, oldest first; see [`crate::issued`].
+    pub issued: Vec<IssuedCode>,
+    /// Clients that are registered or remembered, oldest first; see [`crate::client`].
+    pub clients: Vec<Client>,
+    /// Whether the user may issue codes to others.
+    pub administrator: bool,
     /// The last login that was granted, Unix milliseconds.
     pub last_success_ms: Option<i64>,
 }

@@ -7,23 +7,29 @@ use crate::recovery::{self, RecoveryCode};
 
 /// Fewest digits of a code.
 pub const FEWEST: u8 = 4;
-/// Most digits of a code.
+/// Most digits of a token's code.
 pub const MOST: u8 = 8;
+/// Most digits of any code: those that an administrator issues may be longer than a token's.
+pub const MOST_ISSUED: u8 = 12;
 /// Longest reply that is looked at, in bytes (libpam's own limit).
 pub const LONGEST_REPLY: usize = 512;
 
-/// A code of 4 to 8 ASCII digits. Wiped when dropped, never printed, compared in constant time.
+/// A code of 4 to 12 ASCII digits. Wiped when dropped, never printed, compared in constant time.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Digits {
-    ascii: [u8; MOST as usize],
+    ascii: [u8; MOST_ISSUED as usize],
     len: u8,
 }
 
 impl Digits {
-    /// The last `len` decimal digits of a number, with leading zeros.
-    pub(crate) fn last_of(mut number: u32, len: u8) -> Self {
-        let len = len.clamp(FEWEST, MOST);
-        let mut digits = Self { ascii: [0; MOST as usize], len };
+    /// The last `len` decimal digits of a number, with leading zeros. `len` outside 4–8 counts as
+    /// the nearest allowed number.
+    pub(crate) fn last_of(number: u32, len: u8) -> Self {
+        Self::written(number.into(), len.clamp(FEWEST, MOST))
+    }
+
+    fn written(mut number: u64, len: u8) -> Self {
+        let mut digits = Self { ascii: [0; MOST_ISSUED as usize], len };
         for place in digits.ascii.iter_mut().take(usize::from(len)).rev() {
             *place = b'0' + (number % 10) as u8;
             number /= 10;
@@ -32,26 +38,28 @@ impl Digits {
     }
 
     /// A uniformly random code of `len` digits from 16 bytes of a cryptographic generator (the bias
-    /// is below 2⁻¹⁰⁰). `len` outside 4–8 counts as the nearest allowed number.
+    /// is below 2⁻⁸⁷). `len` outside 4–12 counts as the nearest allowed number.
     #[must_use]
     pub fn random(entropy: &[u8; 16], len: u8) -> Self {
-        let codes = 10_u128.pow(u32::from(len.clamp(FEWEST, MOST)));
-        let number = u128::from_be_bytes(*entropy) % codes;
-        Self::last_of(u32::try_from(number).unwrap_or_default(), len)
+        let len = len.clamp(FEWEST, MOST_ISSUED);
+        let number = u128::from_be_bytes(*entropy) % 10_u128.pow(len.into());
+        Self::written(u64::try_from(number).unwrap_or_default(), len)
     }
 
-    /// `None` for anything but 4 to 8 ASCII digits.
-    fn from_ascii(text: &[u8]) -> Option<Self> {
-        let len = u8::try_from(text.len()).ok().filter(|len| (FEWEST..=MOST).contains(len))?;
+    /// `None` for anything but 4 to 12 ASCII digits.
+    #[must_use]
+    pub fn from_ascii(text: &[u8]) -> Option<Self> {
+        let len =
+            u8::try_from(text.len()).ok().filter(|len| (FEWEST..=MOST_ISSUED).contains(len))?;
         if !text.iter().all(u8::is_ascii_digit) {
             return None;
         }
-        let mut digits = Self { ascii: [0; MOST as usize], len };
+        let mut digits = Self { ascii: [0; MOST_ISSUED as usize], len };
         digits.ascii.iter_mut().zip(text).for_each(|(place, digit)| *place = *digit);
         Some(digits)
     }
 
-    /// How many digits, 4 to 8.
+    /// How many digits, 4 to 12.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a code is never empty")]
     pub fn len(&self) -> u8 {
@@ -99,7 +107,7 @@ pub enum Reply {
 impl Reply {
     /// Reads a reply of at most [`LONGEST_REPLY`] bytes. Blanks at both ends are dropped, and so
     /// are single spaces and dashes inside ("123 456", "1234-5678"). What remains is a code (4 to
-    /// 8 ASCII digits) or a recovery code (16 Crockford base32 characters of any case; I and L
+    /// 12 ASCII digits) or a recovery code (16 Crockford base32 characters of any case; I and L
     /// count as 1, O as 0). Everything else is malformed: a sign, digits of another script, a NUL,
     /// invalid UTF-8, nothing at all.
     #[must_use]
@@ -163,6 +171,8 @@ mod tests {
             ("123-456", "123456"),
             ("1 2-3 4-5 6", "123456"),
             ("12 34 56 78", "12345678"),
+            ("123456789", "123456789"),
+            ("1234 5678 9012", "123456789012"),
         ] {
             assert_eq!(read(reply.as_bytes()).as_deref(), Some(code), "{reply:?}");
         }
@@ -188,7 +198,7 @@ mod tests {
             " ",
             "-",
             "123",
-            "123456789",
+            "1234567890123",
             "123456789012345",
             "12345678901234567",
             "+123456",
@@ -263,7 +273,7 @@ mod tests {
                     let kept: Vec<u8> =
                         bytes.iter().copied().filter(u8::is_ascii_digit).collect();
                     prop_assert_eq!(digits.expose(), kept);
-                    prop_assert!((FEWEST..=MOST).contains(&digits.len()));
+                    prop_assert!((FEWEST..=MOST_ISSUED).contains(&digits.len()));
                 }
                 Reply::Recovery(code) => {
                     let grouped = code.grouped();

@@ -5,6 +5,7 @@ use std::{hint::black_box, sync::LazyLock};
 use crate::{
     account::Account,
     code::{Digits, Reply},
+    issued::{self, Found as Issued},
     out_of_band,
     recovery::{self, RecoveryCode},
     secret::Secret,
@@ -30,13 +31,18 @@ pub struct Rules<'a> {
     pub recovery: bool,
     /// The PAM service: a delivered code is good only where it was asked for.
     pub service: &'a str,
+    /// Which issued codes are accepted here.
+    pub issued: issued::Terms,
 }
 
 /// What a code is given for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope<'a> {
-    /// A login, or the proof of a credential: any active token, or a recovery code.
+    /// A login, or the proof of a credential: any active token, a recovery code, or an issued code
+    /// where the rules accept such.
     Login,
+    /// A login that an issued code opens in place of the password, and nothing else does.
+    Issued,
     /// The confirmation of the pending token with this id, and of nothing else.
     Token(&'a str),
 }
@@ -56,6 +62,15 @@ pub enum Credential {
         /// How many are left.
         left: usize,
     },
+    /// A code that an administrator has issued.
+    Issued {
+        /// The code's id.
+        id: String,
+        /// How often it may still be given.
+        left: u8,
+        /// The client that it enrols.
+        client: Option<String>,
+    },
 }
 
 /// Why nothing was accepted; for the audit record, never for the person at the prompt.
@@ -63,17 +78,21 @@ pub enum Credential {
 pub enum Refusal {
     /// The code belongs to no token, or the recovery code is not one of the user's. Charged.
     Wrong,
-    /// The code belongs to a step or counter that is spent. Charged.
+    /// The code belongs to a step or counter that is spent, or was issued and is used up. Charged.
     Replayed,
+    /// The code was issued and is not good at this service, over the network or here, or for this
+    /// client. Charged.
+    Elsewhere,
     /// The user is locked; nothing was evaluated.
     Locked,
     /// The reply can be no code of the user's; nothing was evaluated.
     Malformed,
-    /// All of the user's tokens have expired (charged), or the pending one has.
+    /// All of the user's tokens have expired (charged), the pending one has, or the code was issued
+    /// and its time is over.
     Expired,
     /// No token is accepted here now (charged), or the one to confirm is not pending.
     Disabled,
-    /// The user has no confirmed token, or there is no such pending token.
+    /// The user has no confirmed token and no issued code, or there is no such pending token.
     Unenrolled,
 }
 
@@ -87,7 +106,10 @@ pub enum Refusal {
 /// [`Scope::Login`]: every active token is tried; the oldest that matches is consumed, which moves
 /// its watermark past the code, voids all delivered codes and clears the throttle. A recovery code
 /// stands in for a token that is lost, disabled or locked, but not for an enrolment that has
-/// expired. [`Scope::Token`]: the pending token becomes active; the throttle stays as it was.
+/// expired. An issued code is compared in the same attempt; it counts where no token's code matched,
+/// whether the user has tokens or not. [`Scope::Issued`]: only issued codes are compared; while the
+/// user has none that could be meant, nothing is charged. [`Scope::Token`]: the pending token
+/// becomes active; the throttle stays as it was.
 ///
 /// Whatever the account is like (none at all among it), about the same number of HMACs is computed.
 ///
@@ -104,9 +126,16 @@ pub fn consume(
         return idle(reply, rules, now_ms, Refusal::Unenrolled);
     };
     account.throttle.settle(rules.lockout, now_ms);
+    issued::settle(account, now_ms);
     let locked = account.throttle.locked(rules.lockout, now_ms) != Lock::Open;
+    let guessable = match (scope, reply) {
+        (Scope::Login | Scope::Issued, Reply::Digits(code)) => {
+            issued::guessable(account, code.len(), rules.issued, now_ms)
+        }
+        _ => false,
+    };
     let credential = match (scope, reply) {
-        (Scope::Login, _) if !account.enrolled() => {
+        (Scope::Login, _) if !account.enrolled() && !guessable => {
             return idle(reply, rules, now_ms, Refusal::Unenrolled);
         }
         (Scope::Login, Reply::Recovery(code)) if rules.recovery => {
@@ -114,10 +143,22 @@ pub fn consume(
         }
         _ if locked => return idle(reply, rules, now_ms, Refusal::Locked),
         (Scope::Token(id), _) => return confirm(account, id, reply, rules, now_ms),
-        (Scope::Login, Reply::Digits(code)) if has_length(account, code) => {
+        (Scope::Login, Reply::Digits(code)) if guessable || has_length(account, code) => {
             attempt(account, rules, now_ms, |account| present(account, code, rules, now_ms))?
         }
-        (Scope::Login, _) => return idle(reply, rules, now_ms, Refusal::Malformed),
+        (Scope::Issued, Reply::Digits(code)) if guessable => {
+            attempt(account, rules, now_ms, |account| {
+                let found = find_issued(account, code, rules, now_ms);
+                claim(account, found).ok_or_else(|| found.refusal().unwrap_or(Refusal::Wrong))
+            })?
+        }
+        (Scope::Issued, Reply::Digits(code)) => {
+            let over = find_issued(account, code, rules, now_ms).refusal();
+            let some = issued::some_open(account, now_ms);
+            let none = if some { Refusal::Malformed } else { Refusal::Unenrolled };
+            return Err(over.unwrap_or(none));
+        }
+        (Scope::Login | Scope::Issued, _) => return idle(reply, rules, now_ms, Refusal::Malformed),
     };
     account.throttle.clear();
     account.challenges.clear();
@@ -157,7 +198,8 @@ fn present(
     rules: &Rules<'_>,
     now_ms: i64,
 ) -> Result<Credential, Refusal> {
-    let expired = all_expired(account, now_ms);
+    let (enrolled, expired) = (account.enrolled(), all_expired(account, now_ms));
+    let issued = find_issued(account, code, rules, now_ms);
     let mut usable = Vec::new();
     for token in &mut account.tokens {
         let windows = (rules.windows)(&token.method);
@@ -166,13 +208,18 @@ fn present(
     }
     if usable.is_empty() {
         search_decoy(code, now_ms);
-        return Err(if expired { Refusal::Expired } else { Refusal::Disabled });
+        let refusal = match (enrolled, expired) {
+            (false, _) => Refusal::Wrong,
+            (true, true) => Refusal::Expired,
+            (true, false) => Refusal::Disabled,
+        };
+        return claim(account, issued).ok_or_else(|| issued.refusal().unwrap_or(refusal));
     }
     let tokens: Vec<&Token> = usable.iter().map(|(token, _)| &**token).collect();
     let challenges = &mut account.challenges;
     let answered = out_of_band::answer(challenges, &tokens, rules.service, code, now_ms);
     let mut matched = None;
-    let mut refusal = Refusal::Wrong;
+    let mut refusal = issued.refusal().unwrap_or(Refusal::Wrong);
     for (token, windows) in usable {
         let found = if answered.as_ref() == Some(&token.id) {
             Found::Fresh(token.next)
@@ -185,8 +232,20 @@ fn present(
             Found::Fresh(_) | Found::None => {}
         }
     }
-    let (token, moving) = matched.ok_or(refusal)?;
-    Ok(spend(token, moving, now_ms))
+    match matched {
+        Some((token, moving)) => Ok(spend(token, moving, now_ms)),
+        None => claim(account, issued).ok_or(refusal),
+    }
+}
+
+fn find_issued(account: &Account, code: &Digits, rules: &Rules<'_>, now_ms: i64) -> Issued {
+    issued::find(account, code, rules.issued, rules.service, rules.recovery_key, now_ms)
+}
+
+/// Counts a use of the issued code that was found.
+fn claim(account: &mut Account, found: Issued) -> Option<Credential> {
+    let Issued::Open(place) = found else { return None };
+    issued::claim(&mut account.issued, place)
 }
 
 /// Takes a recovery code off the list; also while the user is locked.

@@ -20,6 +20,14 @@ pub enum Error {
     /// A label or other text.
     #[error("a text is at most 128 bytes long and has no control characters")]
     Text,
+    /// The identity of a client.
+    #[error(
+        "the ID of a client is 1 to 128 bytes long, without control characters and white space at its ends"
+    )]
+    Identity,
+    /// When a client may be used.
+    #[error("allowed are \"always\", \"disabled\" and times such as \"Mon..Fri 08:00-18:00\"")]
+    Enabling,
     /// A telephone number that is none.
     #[error(
         "a telephone number is '+', the country code and the number: 7 to 15 digits in all, such as +491701234581"

@@ -22,6 +22,9 @@ pub struct Context {
     pub ssh_auth_info: Option<String>,
     /// The language of texts, as `LANG` has it in the PAM environment: `de_AT.UTF-8`.
     pub language: Option<String>,
+    /// The public key that sshd has accepted, from SSH_AUTH_INFO_0: base64, as in authorized_keys,
+    /// at most [`crate::limits::SSH_KEY`] bytes.
+    pub ssh_key: Option<String>,
     /// Option `method=`: ask for this method only.
     pub method: Option<String>,
     /// Option `mode=`: `second` (default), `challenge` (send a code for the next login, in which

@@ -1,5 +1,5 @@
 //! The documents of the Manager interface, each an `a{sv}` on the wire. None but
-//! [`ShareDocument`] carries a secret.
+//! [`ShareDocument`] carries a secret; those of issued codes are in `register`.
 //! Times are Unix milliseconds, durations milliseconds.
 
 use zbus::{DeserializeDict, SerializeDict, Type};
@@ -69,6 +69,8 @@ pub struct UserDocument {
     pub locked_until: Option<i64>,
     /// The last login that was granted.
     pub last_success: Option<i64>,
+    /// Whether the user may issue codes to others.
+    pub administrator: bool,
     /// The telephone that codes are sent to, masked (`+49*****81`). This and `mail` are told where
     /// exactly one user was asked for.
     pub mobile: Option<String>,
@@ -175,13 +177,14 @@ pub struct AuditRecord {
     /// When.
     pub time: i64,
     /// What was done: `login`, `enrol`, `confirm`, `revoke`, `enable`, `disable`, `resync`,
-    /// `recovery`, `share`, `unlock`, `reset`, `contact`, `challenge` (a code was made), `send` (what became
-    /// of its message), `test` or `reload`.
+    /// `recovery`, `share`, `unlock`, `reset`, `contact`, `issue`, `withdraw` (an issued code was
+    /// revoked), `administrator`, `client`, `challenge` (a code was made), `send` (what became of its
+    /// message), `test` or `reload`.
     pub event: String,
-    /// `ok`, `wrong`, `replay`, `locked`, `malformed`, `expired`, `disabled`, `unenrolled`,
-    /// `skipped`, `denied`, `unavailable`, or of `share` `shown`. The detail of `share` begins with
-    /// the transition: `default`, `ok`, `failed`, `noCredential`, `secretAlreadyShared` or
-    /// `clientNotFound`.
+    /// `ok`, `wrong`, `replay`, `elsewhere`, `locked`, `limited`, `malformed`, `expired`, `disabled`,
+    /// `unenrolled`, `skipped`, `denied`, `unavailable`, or of `share` `shown`. The detail of `share`
+    /// begins with the transition: `default`, `ok`, `failed`, `noCredential`, `secretAlreadyShared`
+    /// or `clientNotFound`.
     pub result: String,
     /// The user, escaped, at most 64 bytes.
     pub user: String,
@@ -223,6 +226,14 @@ pub struct StatusDocument {
     pub tokens: u64,
     /// Users who are locked or disabled now.
     pub locked: u64,
+    /// Clients that are registered.
+    pub clients: u64,
+    /// How many may be.
+    pub clients_most: u32,
+    /// The identity of the client that began a login last, granted or not.
+    pub last_client: Option<String>,
+    /// Where that came from.
+    pub last_client_source: Option<String>,
     /// Logins that wait at their prompt now.
     pub sessions: u64,
     /// The store's kind and place.

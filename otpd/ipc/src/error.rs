@@ -19,7 +19,7 @@ pub enum ErrorKind {
     NoCredential,
     /// The credential has been shared, which it is once.
     AlreadyShared,
-    /// No such tenant (`client` in the options).
+    /// No such client in the register; of sharing, no such tenant (`client` in the options).
     UnknownClient,
     /// The caller has a credential and must prove it (`proof` in the options).
     ProofRequired,
@@ -31,6 +31,12 @@ pub enum ErrorKind {
     Forbidden,
     /// Too many calls in flight; try again.
     Busy,
+    /// The feature is switched off in the configuration.
+    SwitchedOff,
+    /// No such issued code.
+    UnknownCode,
+    /// There are as many of it as there may be.
+    LimitReached,
     /// The store, polkit or a directory does not answer.
     Unavailable,
     /// The configuration on disk is invalid; the last good one stays in force.
@@ -38,7 +44,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    const ALL: [(Self, &'static str); 15] = [
+    const ALL: [(Self, &'static str); 18] = [
         (Self::InvalidArgument, "InvalidArgument"),
         (Self::AccessDenied, "AccessDenied"),
         (Self::UnknownUser, "UnknownUser"),
@@ -52,6 +58,9 @@ impl ErrorKind {
         (Self::WrongState, "WrongState"),
         (Self::Forbidden, "Forbidden"),
         (Self::Busy, "Busy"),
+        (Self::SwitchedOff, "SwitchedOff"),
+        (Self::UnknownCode, "UnknownCode"),
+        (Self::LimitReached, "LimitReached"),
         (Self::Unavailable, "Unavailable"),
         (Self::InvalidConfiguration, "InvalidConfiguration"),
     ];

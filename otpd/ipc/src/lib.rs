@@ -13,6 +13,7 @@ pub mod names;
 mod policy;
 #[cfg(feature = "proxy")]
 mod proxy;
+mod register;
 mod step;
 
 pub use context::Context;
@@ -25,4 +26,7 @@ pub use error::ErrorKind;
 pub use policy::{ExplainDocument, ExplainQuery, MismatchDocument, PolicyDocument};
 #[cfg(feature = "proxy")]
 pub use proxy::{AuthenticationProxy, ManagerProxy};
+pub use register::{
+    ClientDocument, ClientFilter, ClientOptions, CodeDocument, CodeFilter, IssueOptions,
+};
 pub use step::{Details, Step, StepKind};

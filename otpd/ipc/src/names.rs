@@ -11,7 +11,7 @@ pub const MANAGER: &str = "org.pamotp.Otpd1.Manager";
 /// Every error name starts with this.
 pub const ERROR_PREFIX: &str = "org.pamotp.Otpd1.Error.";
 /// Version of both interfaces; grows when a member is added.
-pub const INTERFACE_VERSION: u32 = 2;
+pub const INTERFACE_VERSION: u32 = 3;
 /// The direct lane: peer-to-peer D-Bus, mode 0600, owned by root, socket-activated.
 pub const LOGIN_SOCKET: &str = "/run/otpd/login.sock";
 /// The system bus; never taken from the environment.
@@ -23,10 +23,12 @@ pub const SELF_SERVICE: &str = "otpctl";
 
 /// polkit actions, described in `packaging/polkit/org.pamotp.otpd1.policy`.
 pub mod action {
-    /// Read tokens, users, policies, the audit record and the status.
+    /// Read tokens, users, policies, clients, the audit record and the status.
     pub const READ: &str = "org.pamotp.otpd1.read";
-    /// Change any user's tokens, contacts, locks and recovery codes.
+    /// Change any user's tokens, contacts, locks, recovery codes and clients, and who issues codes.
     pub const MANAGE: &str = "org.pamotp.otpd1.manage";
+    /// Issue codes to users, look at them and revoke them.
+    pub const ISSUE: &str = "org.pamotp.otpd1.issue";
     /// Reload the configuration, look at the providers and try them.
     pub const CONFIGURE: &str = "org.pamotp.otpd1.configure";
     /// Enrol a first token for oneself.

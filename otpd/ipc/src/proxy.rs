@@ -3,10 +3,11 @@
 use zbus::{Result, proxy};
 
 use crate::{
-    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, Context, DirectoryDocument,
-    DirectoryTestDocument, EnrolOptions, ExplainDocument, ExplainQuery, PolicyDocument,
-    ProviderDocument, ShareDocument, ShareOptions, StatusDocument, Step, TestDocument,
-    TokenDocument, TokenFilter, UserDocument, UserFilter,
+    AuditFilter, AuditRecord, ChangeOptions, ClientDocument, ClientFilter, ClientOptions,
+    CodeDocument, CodeFilter, ContactOptions, Context, DirectoryDocument, DirectoryTestDocument,
+    EnrolOptions, ExplainDocument, ExplainQuery, IssueOptions, PolicyDocument, ProviderDocument,
+    ShareDocument, ShareOptions, StatusDocument, Step, TestDocument, TokenDocument, TokenFilter,
+    UserDocument, UserFilter,
 };
 
 /// A login; see `packaging/dbus/org.pamotp.Otpd1.Authentication.xml`.
@@ -70,6 +71,30 @@ pub trait Manager {
     /// Sets where the user's codes are delivered.
     #[zbus(allow_interactive_auth)]
     fn set_contact(&self, user: &str, contact: &ContactOptions) -> Result<()>;
+    /// Lets the user issue codes to others, or no longer.
+    #[zbus(allow_interactive_auth)]
+    fn set_administrator(&self, user: &str, administrator: bool) -> Result<()>;
+    /// Issues a code; returns its id, the code (empty where it was sent) and its end.
+    #[zbus(allow_interactive_auth)]
+    fn issue_code(&self, user: &str, options: &IssueOptions) -> Result<(String, Vec<u8>, i64)>;
+    /// Issued codes that match, and how many match in all.
+    #[zbus(allow_interactive_auth)]
+    fn list_codes(&self, filter: &CodeFilter) -> Result<(Vec<CodeDocument>, u64)>;
+    /// Takes an issued code away at once.
+    #[zbus(allow_interactive_auth)]
+    fn revoke_code(&self, code: &str) -> Result<()>;
+    /// Registers a client of the user; returns its id.
+    #[zbus(allow_interactive_auth)]
+    fn add_client(&self, user: &str, options: &ClientOptions) -> Result<String>;
+    /// Changes a registered client.
+    #[zbus(allow_interactive_auth)]
+    fn set_client(&self, client: &str, options: &ClientOptions) -> Result<()>;
+    /// Removes a client, and the code that would enrol it.
+    #[zbus(allow_interactive_auth)]
+    fn remove_client(&self, client: &str) -> Result<()>;
+    /// Clients that match, and how many match in all.
+    #[zbus(allow_interactive_auth)]
+    fn list_clients(&self, filter: &ClientFilter) -> Result<(Vec<ClientDocument>, u64)>;
     /// Tokens that match, and how many match in all.
     #[zbus(allow_interactive_auth)]
     fn list_tokens(&self, filter: &TokenFilter) -> Result<(Vec<TokenDocument>, u64)>;

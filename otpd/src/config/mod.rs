@@ -9,6 +9,7 @@ mod directory;
 mod duration;
 mod error;
 mod file;
+mod issued;
 mod method;
 mod policy;
 mod prompt;
@@ -30,6 +31,7 @@ use otp_delivery::{Provider, ProviderId};
 pub use budget::Budget;
 pub use error::ConfigError;
 pub(crate) use file::{open, vet};
+pub use issued::{Clients, Enforce, Issued, VALIDITY_MS};
 pub use method::{Delivery, Method};
 pub use prompt::{Prompt, Prompts};
 pub use sharing::{AccountName, Confirmation, FollowUp, Sharing, Transition};
@@ -66,6 +68,10 @@ pub struct Config {
     pub directories: composite::Settings,
     /// `[budget]`: how many codes are delivered.
     pub budget: Budget,
+    /// `[issued]`: codes that administrators issue.
+    pub issued: Issued,
+    /// `[clients]`: the register of clients.
+    pub clients: Clients,
     /// `[template]`: what messages say.
     pub template: Templates,
     /// `[prompt.SERVICE]`: what people are asked.
@@ -270,6 +276,8 @@ impl Config {
         let methods = method::read(root.tables("method")?, &directories, &provided, warnings)?;
         let budget = Budget::read(root.table("budget")?, &methods, &provided, warnings)?;
         let rules = policy::read(root.tables("policy")?, &methods, &provided, warnings)?;
+        let issued = issued::issued(root.table("issued")?)?;
+        let clients = issued::clients(root.table("clients")?)?;
         root.end()?;
         let shown_providers = provided.iter().map(|one| format!("\n{}", one.shown)).collect();
         let providers = provided.into_iter().map(|one| (one.id, one.provider)).collect();
@@ -283,6 +291,8 @@ impl Config {
             sharing,
             directories: found.settings,
             budget,
+            issued,
+            clients,
             template,
             prompts,
             providers,

@@ -62,7 +62,7 @@ fn rule(mut section: Section, name: String, methods: &[Method]) -> Result<Rule, 
     let unenrolled = section.choice("unenrolled", &treatments, last.unenrolled)?;
     let tokens: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
     let mut accepted = tokens.clone();
-    accepted.push("recovery");
+    accepted.extend(["recovery", "issued"]);
     let enrol = section
         .list("enrol", 0, quoted(tokens.iter().copied()), |value| one_of(text(value), &tokens))?;
     let accepts = section.list("methods", 1, quoted(accepted.iter().copied()), |value| {

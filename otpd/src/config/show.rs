@@ -8,7 +8,7 @@ use otp_core::{
 };
 
 use super::{
-    Caller, Config, Enrolment, FollowUp, Method, Sharing,
+    Caller, Clients, Config, Enforce, Enrolment, FollowUp, Issued, Method, Sharing,
     sharing::{ACCOUNT_NAMES, CONFIRMATIONS},
 };
 
@@ -42,6 +42,8 @@ impl Display for Config {
         if !budget.countries.is_empty() {
             writeln!(f, "countries = {}", List(&budget.countries))?;
         }
+        write_issued(f, &self.issued)?;
+        write_clients(f, &self.clients)?;
         write!(f, "{}{}", self.template, self.prompts)?;
         f.write_str(&self.shown_providers)?;
         self.methods.iter().try_for_each(|method| write_method(f, method))?;
@@ -120,6 +122,24 @@ fn write_method(f: &mut Formatter<'_>, method: &Method) -> fmt::Result {
 /// Who may use it.
 fn write_use(f: &mut Formatter<'_>, method: &Method) -> fmt::Result {
     writeln!(f, "directories = {}\nenabled = {}", List(&method.directories), method.enabled)
+}
+
+fn write_issued(f: &mut Formatter<'_>, issued: &Issued) -> fmt::Result {
+    writeln!(f, "\n[issued]\nenabled = {}", issued.enabled)?;
+    writeln!(f, "validity = \"{}ms\"\ndigits = {}", issued.validity_ms, issued.digits)?;
+    let reveal = if issued.readable { "while-valid" } else { "once" };
+    writeln!(f, "uses = {}\nreveal = \"{reveal}\"", issued.uses)?;
+    writeln!(f, "scope = \"{}\"", issued.reach.name())?;
+    writeln!(f, "guesses_per_hour = {}", issued.guesses_per_hour)
+}
+
+fn write_clients(f: &mut Formatter<'_>, clients: &Clients) -> fmt::Result {
+    writeln!(f, "\n[clients]\nmost = {}", clients.most)?;
+    match &clients.enforce {
+        Enforce::Nowhere => writeln!(f, "enforce = false"),
+        Enforce::Everywhere => writeln!(f, "enforce = true"),
+        Enforce::At(services) => writeln!(f, "enforce = {}", List(services)),
+    }
 }
 
 fn write_rule(f: &mut Formatter<'_>, rule: &Rule) -> fmt::Result {
@@ -265,6 +285,17 @@ mod tests {
             per_recipient = 4
             total = 77
             countries = ["+49", "+4179"]
+            [issued]
+            enabled = true
+            validity = "1h"
+            digits = 10
+            uses = 3
+            reveal = "once"
+            scope = "remote"
+            guesses_per_hour = 50
+            [clients]
+            most = 10
+            enforce = ["sshd", "login"]
             [template]
             sms = "{otp} \u20ac"
             subject = "for {host}"
@@ -312,7 +343,7 @@ mod tests {
             factor = "skip"
             unenrolled = "ignore"
             enrol = ["totp"]
-            methods = ["card", "recovery"]
+            methods = ["card", "recovery", "issued"]
             concatenate = true
             choice = true
             remember = "8h"

@@ -237,17 +237,8 @@ impl Attempt {
         way: &Way,
         recipient: &Recipient,
     ) -> Result<bool, StoreError> {
-        let Budget { per_user, per_recipient, total, .. } = self.ruling.loaded.config.budget;
-        for (asked, most) in [
-            (Asked::By(&self.request.user), per_user),
-            (Asked::For(way.channel, address(recipient)), per_recipient),
-            (Asked::Over(way.channel), total),
-        ] {
-            if work.ledger.count(asked, self.now_ms.saturating_sub(HOUR_MS))? >= most {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let budget = &self.ruling.loaded.config.budget;
+        exhausted(work, budget, &self.request.user, way.channel, recipient, self.now_ms)
     }
 
     /// The first of the ways that leads to the user, and where to.
@@ -331,6 +322,27 @@ pub(super) fn recipient(
     recipient.filter(|to| budget.reaches(to))
 }
 
+/// Whether one more message to `user` would be more than the budget has.
+pub(super) fn exhausted(
+    work: &Work<'_>,
+    budget: &Budget,
+    user: &str,
+    channel: Channel,
+    recipient: &Recipient,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    for (asked, most) in [
+        (Asked::By(user), budget.per_user),
+        (Asked::For(channel, address(recipient)), budget.per_recipient),
+        (Asked::Over(channel), budget.total),
+    ] {
+        if work.ledger.count(asked, now_ms.saturating_sub(HOUR_MS))? >= most {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The user's active token of that method.
 fn token_of(account: &Account, way: &Way, now_ms: i64) -> Option<String> {
     let mut tokens = account.tokens.iter();
@@ -342,7 +354,7 @@ fn token_of(account: &Account, way: &Way, now_ms: i64) -> Option<String> {
     fits.map(|token| token.id.clone())
 }
 
-fn address(recipient: &Recipient) -> &str {
+pub(super) fn address(recipient: &Recipient) -> &str {
     match recipient {
         Recipient::Phone(number) => number.as_str(),
         Recipient::Mailbox(address) => address.as_str(),

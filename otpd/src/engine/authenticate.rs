@@ -5,8 +5,7 @@ use std::sync::Arc;
 use otp_core::{
     account::UserName,
     code::Reply,
-    consume::{Scope, consume},
-    policy::{Cause, FactorRule, Rule, Unenrolled},
+    policy::{FactorRule, Rule, Unenrolled},
 };
 use otp_ipc::{Context, Step, StepKind, limits};
 use zeroize::Zeroizing;
@@ -15,10 +14,7 @@ use super::{
     Caller, Connection, Engine, Error, Ruling, dialogue::spoken, identity, origin,
     sessions::Session,
 };
-use crate::{
-    config,
-    store::{Enrolment, Work},
-};
+use crate::{config, store::Enrolment};
 
 /// What a policy makes of a login before any code is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,7 +48,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for what is too long, [`Error::AccessDenied`] for another's
-    /// login, [`Error::Busy`] when too many wait, [`Error::Unavailable`] when the store does not
+    /// login, [`Error::SwitchedOff`] for an issued code where none is accepted, [`Error::Busy`] when too many wait, [`Error::Unavailable`] when the store does not
     /// answer.
     pub async fn begin(
         &self,
@@ -61,8 +57,14 @@ impl Engine {
         context: Context,
     ) -> Result<(String, Step), Error> {
         check_bounds(user, &context)?;
-        let for_many = self.may_begin(caller, user).await?;
+        let vouched = self.may_begin(caller, user).await?;
+        if vouched {
+            self.note_client(&context);
+        }
         let found = self.circumstances(user, &context).await;
+        if context.mode.as_deref() == Some("issued") {
+            return self.begin_in_place(caller, user, context, found, vouched).await;
+        }
         let ruling = Ruling::for_login(self.config(), user, &context, &found);
         let person = self.person(&ruling, user).await?;
         let ruling = Arc::new(ruling.of(&person).seen_by(caller, &context));
@@ -80,15 +82,15 @@ impl Engine {
             Some(_) => Course::AskInVain,
             None => course(&ruling.rule, enrolled, nullok),
         };
-        let passes = matches!(course, Course::Skip | Course::Ignore);
+        let barred = ruling.bars(enrolment.as_ref(), &context, &*self.clock, self.now_ms());
+        let passes = course == Course::Skip || (course == Course::Ignore && !barred);
         if passes && !self.is_alias(user).await? {
             self.record_passed(caller, user, &context, ruling.cited()).await;
             return Ok((String::new(), Step::bare(StepKind::NotRequired)));
         }
-        let split = ruling.split(&context, enrolment.as_ref(), self.now_ms());
         let for_later = context.mode.as_deref() == Some("challenge");
-        let now_ms = self.clock.monotonic_ms();
-        if !for_later && !self.sessions().has_room(caller.uid, for_many, now_ms) {
+        let monotonic_ms = self.clock.monotonic_ms();
+        if !for_later && !self.sessions().has_room(caller.uid, vouched, monotonic_ms) {
             return Err(full());
         }
         // Asked for everybody, so that nobody can tell by the time who is enrolled.
@@ -96,17 +98,56 @@ impl Engine {
         let before = enrolment.as_ref().and_then(|enrolment| enrolment.uid);
         let stranger = identity::stranger(user, before, uid).is_some();
         let hopeless = course == Course::AskInVain || name.is_none() || stranger;
-        let reachable = !hopeless && (enrolled || course == Course::Enrol);
+        let session = Session {
+            caller: caller.clone(),
+            user: user.to_owned(),
+            uid,
+            split: ruling.split(&context, enrolment.as_ref(), self.now_ms()),
+            context,
+            found,
+            hopeless,
+            person,
+            until_ms: 0,
+            issued: false,
+            vouched,
+            notice: None,
+            shown: None,
+            words: 0,
+        };
+        let open = !hopeless && !barred;
+        if course == Course::Ask
+            && open
+            && self.recall(&ruling, &session, enrolment.as_ref()).await?
+        {
+            return Ok((String::new(), Step::bare(StepKind::Granted)));
+        }
+        self.prompt(&ruling, session, enrolment, course, open).await
+    }
+
+    /// The first prompt of a login, with a code that is sent or a key that is shown where the user
+    /// has to have one (`open`: where any answer may do).
+    async fn prompt(
+        &self,
+        ruling: &Arc<Ruling>,
+        mut session: Session,
+        enrolment: Option<Enrolment>,
+        course: Course,
+        open: bool,
+    ) -> Result<(String, Step), Error> {
+        let (user, context) = (session.user.as_str(), &session.context);
+        let for_later = context.mode.as_deref() == Some("challenge");
+        let enrolled = enrolment.as_ref().is_some_and(|enrolment| enrolment.enrolled);
+        let reachable = open && (enrolled || course == Course::Enrol);
         let own = enrolment.filter(|_| !for_later);
         let own = own.is_some_and(|enrolment| ruling.has_own(&enrolment, self.now_ms()));
         let waits = ruling.chooses() && !for_later;
         let (mut notice, mut shown) = (None, None);
-        if reachable && !own && may_send(&context) {
-            let origin = origin(caller, &context, "");
+        if reachable && !own && may_send(context) {
+            let origin = origin(&session.caller, context, "");
             if course == Course::Enrol {
-                (notice, shown) = self.first_way(&ruling, user, origin, waits).await?;
+                (notice, shown) = self.first_way(ruling, user, origin, waits).await?;
             } else if !waits {
-                notice = self.send_code(&ruling, user, origin, None).await?;
+                notice = self.send_code(ruling, user, origin, None).await?;
             }
         }
         if for_later {
@@ -114,26 +155,23 @@ impl Engine {
         }
         let step = match &shown {
             Some(shown) => shown.step(),
-            None => ruling.ask(&context, notice.as_ref(), split),
+            None => ruling.ask(context, notice.as_ref(), session.split),
         };
-        let id = super::random_id()?;
-        let until_ms = now_ms.saturating_add(ruling.patience_ms(shown.is_some()));
-        let (caller, user) = (caller.clone(), user.to_owned());
-        let session = Session {
-            caller,
-            user,
-            uid,
-            context,
-            found,
-            hopeless,
-            person,
-            until_ms,
-            split,
-            notice,
-            shown,
-            words: 0,
-        };
-        let begun = self.sessions().begin(id.clone(), session, for_many, now_ms);
+        (session.notice, session.shown) = (notice, shown);
+        self.open(ruling, session, step)
+    }
+
+    /// Puts a login at its prompt, for as long as that waits.
+    pub(super) fn open(
+        &self,
+        ruling: &Ruling,
+        mut session: Session,
+        step: Step,
+    ) -> Result<(String, Step), Error> {
+        let (id, now_ms) = (super::random_id()?, self.clock.monotonic_ms());
+        session.until_ms = now_ms.saturating_add(ruling.patience_ms(session.shown.is_some()));
+        let vouched = session.vouched;
+        let begun = self.sessions().begin(id.clone(), session, vouched, now_ms);
         begun.map_err(|_| full())?;
         Ok((id, step))
     }
@@ -147,7 +185,8 @@ impl Engine {
 
     /// Answers a session's prompt: with a code, after which the session is over whatever the
     /// answer, or with a word ("resend", also in the session's language, a method's name, nothing at
-    /// all where a code was sent), after which it is prompted again.
+    /// all where a code was sent), after which it is prompted again. Nothing at all in place of an
+    /// issued code is "not required", and only that is.
     ///
     /// # Errors
     /// [`Error::UnknownSession`] for a session that is not this connection's, is over or too old;
@@ -158,6 +197,8 @@ impl Engine {
         session: &str,
         reply: Zeroizing<Vec<u8>>,
     ) -> Result<Step, Error> {
+        let declined =
+            reply.is_empty() && self.sessions().waits_for_issued(session, &caller.connection);
         if let Some(word) = spoken(&reply)
             && let Some(step) = self.hear(caller, session, word).await?
         {
@@ -167,6 +208,9 @@ impl Engine {
         let waiting = taken.ok_or(Error::UnknownSession)?;
         if self.clock.monotonic_ms() >= waiting.until_ms {
             return Err(Error::UnknownSession);
+        }
+        if declined && self.decline(&waiting, session).await? {
+            return Ok(Step::bare(StepKind::NotRequired));
         }
         let reply = Reply::parse(&reply);
         let granted = match waiting.shown.clone() {
@@ -206,53 +250,6 @@ impl Engine {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.sessions().len()
-    }
-
-    /// Charges, compares and consumes in one transaction; the answer is told after its commit.
-    async fn decide(&self, waiting: Session, id: &str, reply: Reply) -> Result<bool, Error> {
-        let now_ms = self.now_ms();
-        let Session { user, context, found, .. } = &waiting;
-        let ruling = Ruling::for_login(self.config(), user, context, found);
-        let (ruling, refused) = (ruling.of(&waiting.person), waiting.person.refused.clone());
-        let origin = origin(&waiting.caller, &waiting.context, id);
-        let recovery_key = Arc::clone(&self.recovery_key);
-        let user = waiting.user.clone();
-        let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
-        let uid = waiting.uid;
-        let (journal, monotonic_ms) = (Arc::clone(&self.journal), self.clock.monotonic_ms());
-        let transition = move |work: &mut Work<'_>| {
-            let before = work.account.as_ref().and_then(|account| account.uid);
-            let stranger = identity::stranger(&user, before, uid);
-            let hopeless = hopeless || stranger.is_some();
-            let account = if hopeless { None } else { work.account.as_mut() };
-            let verdict = ruling.apply(&recovery_key, |rules| {
-                consume(account, &reply, Scope::Login, rules, now_ms)
-            });
-            let mut event = origin.verdict("login", &user, &verdict, now_ms);
-            event.failures = work.account.as_ref().map(|account| account.throttle.failures);
-            if hopeless {
-                "denied".clone_into(&mut event.result);
-            }
-            if let Some(why) = stranger.or(refused) {
-                event.detail = Some(why);
-            } else if hopeless || ruling.cause != Cause::Matches {
-                let more = event.detail.map(|detail| format!("; {detail}")).unwrap_or_default();
-                event.detail = Some(ruling.cited() + &more);
-            } else if verdict.is_err() {
-                event.detail = work.account.as_ref().and_then(|account| ruling.unlinked(account));
-            }
-            let event = match verdict {
-                Ok(_) => Some(event),
-                Err(_) => journal.bounded(&user, event, monotonic_ms),
-            };
-            work.audit.extend(event.clone());
-            (verdict.is_ok(), event)
-        };
-        let (granted, event) = self.transact(&waiting.user, transition).await?;
-        if let Some(event) = event {
-            self.journal.write(&event);
-        }
-        Ok(granted)
     }
 
     /// Whether the caller logs in many people, as root does; everybody else may begin their own
@@ -351,14 +348,15 @@ fn check_bounds(user: &str, context: &Context) -> Result<(), Error> {
             return Err(Error::InvalidArgument(format!("{name} is longer than {limit} bytes")));
         }
     }
+    if context.ssh_key.as_ref().is_some_and(|key| key.len() > limits::SSH_KEY) {
+        let limit = limits::SSH_KEY;
+        return Err(Error::InvalidArgument(format!("ssh_key is longer than {limit} bytes")));
+    }
     if user.len() > 4 * limits::USER_NAME {
         return Err(Error::InvalidArgument("the user name is far too long".into()));
     }
     match context.mode.as_deref() {
-        None | Some("second" | "challenge") => Ok(()),
-        Some("issued") => Err(Error::InvalidArgument(
-            "mode=issued: this version issues no codes; remove the option".into(),
-        )),
+        None | Some("second" | "challenge" | "issued") => Ok(()),
         Some(_) => {
             Err(Error::InvalidArgument("mode: allowed are second, challenge and issued".into()))
         }
@@ -401,7 +399,12 @@ mod tests {
         let context = Context { rhost: long, ..Context::default() };
         assert!(check_bounds("alice", &context).unwrap_err().to_string().starts_with("rhost"));
         assert!(check_bounds(&"x".repeat(4096), &Context::default()).is_err());
-        for (mode, good) in [("second", true), ("challenge", true), ("issued", false), ("", false)]
+        let key = Context { ssh_key: Some("x".repeat(limits::SSH_KEY)), ..Context::default() };
+        assert!(check_bounds("alice", &key).is_ok());
+        let key = Context { ssh_key: Some("x".repeat(limits::SSH_KEY + 1)), ..Context::default() };
+        assert!(check_bounds("alice", &key).unwrap_err().to_string().starts_with("ssh_key"));
+        for (mode, good) in
+            [("second", true), ("challenge", true), ("issued", true), ("", false), ("x", false)]
         {
             let context = Context { mode: Some(mode.into()), ..Context::default() };
             assert_eq!(check_bounds("alice", &context).is_ok(), good, "{mode}");

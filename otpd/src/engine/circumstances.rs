@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use otp_core::{
     account::UserName,
+    client::{Standing, standing},
     policy::{self, Decision, Groups, Login, Rule, Source},
     schedule::WeekMinute,
 };
 use otp_ipc::{Context, names::SELF_SERVICE};
 
-use super::Engine;
+use super::{
+    Engine,
+    client_identity::{client_of, holds},
+};
 
 /// How long the directories may take to tell the groups.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,6 +26,8 @@ pub(super) struct Circumstances {
     pub(super) source: Source,
     pub(super) terminal: Option<String>,
     pub(super) client: Option<String>,
+    /// Whether it is registered and enabled; counts only where a rule names clients. `None` where
+    /// the store does not tell.
     pub(super) known_client: Option<bool>,
     /// `None` where no rule asks for it, or the zone cannot be told.
     pub(super) time: Option<WeekMinute>,
@@ -36,7 +42,7 @@ impl Circumstances {
             service: context.service.clone().unwrap_or_default(),
             source: Source::of(context.ssh_connection.as_deref(), context.rhost.as_deref()),
             terminal: given(&context.tty),
-            client: None,
+            client: client_of(context),
             known_client: Some(false),
             time: None,
             groups: None,
@@ -90,10 +96,27 @@ impl Engine {
         if rules.iter().any(|rule| !rule.criteria.times.is_empty()) {
             found.time = self.clock.local_time(now_ms);
         }
+        if rules.iter().any(|rule| !rule.criteria.clients.is_empty()) {
+            found.known_client = self.knows(user, found.client.as_deref(), now_ms).await;
+        }
         if policy::needs_groups(rules, &found.login(user)) {
             found.groups = self.groups(user).await;
         }
         found
+    }
+
+    /// Whether the user has registered this client and it is enabled now; `None` where the store
+    /// does not tell.
+    pub(super) async fn knows(
+        &self,
+        user: &str,
+        client: Option<&str>,
+        now_ms: i64,
+    ) -> Option<bool> {
+        let enrolment = self.watch_store(self.store.enrolment(user).await).ok()?;
+        let clients = enrolment.map(|enrolment| enrolment.clients).unwrap_or_default();
+        let within = |times: &str| holds(times, self.clock.local_time(now_ms));
+        Some(standing(&clients, client, &within) == Standing::Enabled)
     }
 
     /// The user's groups, of nobody none; `None` where they cannot be looked up, which is logged.

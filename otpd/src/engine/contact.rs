@@ -2,6 +2,7 @@
 
 use otp_core::{
     account::Account,
+    client,
     code::Digits,
     contact::{Channel, Contacts, MailAddress, PhoneNumber, is_country_code},
     out_of_band,
@@ -77,6 +78,9 @@ impl Wishes {
         if let Some(mail) = self.mail.filter(|mail| *mail != contacts.mail) {
             contacts.mail = mail;
             replaced.push(Channel::Email);
+        }
+        if !replaced.is_empty() {
+            client::forget(account);
         }
         let of_replaced = |factor| matches!(factor, Factor::OutOfBand(c) if replaced.contains(&c));
         let tokens = account.tokens.iter().filter(|token| of_replaced(token.factor));

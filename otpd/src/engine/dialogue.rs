@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use otp_core::{
     contact::Contacts,
-    policy::{FactorRule, Rule},
+    policy::FactorRule,
     token::{Factor, Standing, standing},
 };
 use otp_ipc::{Context, Step};
@@ -118,7 +118,8 @@ impl Engine {
         let ruling = Arc::new(ruling.of(&waiting.person).seen_by(&waiting.caller, context));
         let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
         let over = self.clock.monotonic_ms() >= waiting.until_ms;
-        if over || !may_send(context) || (hopeless && !ruling.chooses()) {
+        let mute = over || waiting.issued || !may_send(context);
+        if mute || (hopeless && !ruling.chooses()) {
             return Ok(None);
         }
         if !hopeless
@@ -232,13 +233,6 @@ impl Ruling {
             }
         }
         offered
-    }
-
-    /// The same for somebody against whom neither policy nor directories say anything: all that a
-    /// prompt may depend on.
-    pub(super) fn anybody(&self) -> Self {
-        let rule = Rule { factor: FactorRule::Require, ..self.rule.clone() };
-        Self { rule, members: None, ..self.clone() }
     }
 
     /// The prompt for a code.

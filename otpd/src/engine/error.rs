@@ -31,7 +31,7 @@ pub enum Error {
     AlreadyShared(String),
     /// No such tenant.
     #[error("{0}")]
-    UnknownClient(String),
+    UnknownTenant(String),
     /// The owner must prove a credential first.
     #[error("give a code of a token you have, or a recovery code")]
     ProofRequired,
@@ -47,6 +47,18 @@ pub enum Error {
     /// Too much at once.
     #[error("{0}")]
     Busy(String),
+    /// The configuration has it switched off.
+    #[error("{0}")]
+    SwitchedOff(String),
+    /// No such issued code.
+    #[error("there is no such code")]
+    UnknownCode,
+    /// No such client.
+    #[error("there is no such client")]
+    UnknownClient,
+    /// There are as many as there may be.
+    #[error("{0}")]
+    LimitReached(String),
     /// A part that is needed does not answer.
     #[error("{0}")]
     Unavailable(String),

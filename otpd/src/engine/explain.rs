@@ -92,6 +92,7 @@ impl Engine {
             Some(address) => Source::named(address),
         };
         found.client = query.client.clone().filter(|client| !client.is_empty());
+        found.known_client = self.knows(user, found.client.as_deref(), time_ms).await;
         found.time = self.clock.local_time(time_ms);
         found.groups = self.groups(user).await;
         found

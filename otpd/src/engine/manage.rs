@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use otp_core::{
     account::Account,
+    client,
     code::Reply,
     consume::{Scope, consume},
     enrolment, recovery, resync,
@@ -80,7 +81,9 @@ impl Engine {
             event.detail = (!reason.is_empty()).then(|| otp_core::account::escaped(&reason));
             keep_last(account, authority, &id, now_ms)?;
             keep_disabled(account, authority, &id, now_ms)?;
-            Ok(enrolment::disable(account, &id, until, &reason)?)
+            enrolment::disable(account, &id, until, &reason)?;
+            client::forget(account);
+            Ok(())
         })
         .await
     }
@@ -118,7 +121,9 @@ impl Engine {
             let account = work.account.as_mut().ok_or(Error::UnknownToken)?;
             event.token = Some(id.clone());
             keep_last(account, authority, &id, now_ms)?;
-            Ok(enrolment::revoke(account, &id)?)
+            enrolment::revoke(account, &id)?;
+            client::forget(account);
+            Ok(())
         })
         .await
     }

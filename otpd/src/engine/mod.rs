@@ -6,27 +6,36 @@ mod attempt;
 mod authenticate;
 mod challenge;
 mod circumstances;
+mod client_identity;
+mod clients;
 mod contact;
 mod dialogue;
 mod enrol;
 mod error;
 mod explain;
 mod follow_up;
+mod guesses;
 mod identity;
+mod in_place;
+mod issue;
 mod manage;
 mod offer;
 mod outbox;
 mod person;
+mod post;
 mod query;
+mod remember;
+mod ruling;
 mod sessions;
 mod share;
 mod shown;
 mod tend;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -35,15 +44,9 @@ use std::{
     time::Duration,
 };
 
-use otp_core::{
-    account::UserName,
-    code::Digits,
-    consume::Rules,
-    policy::{Cause, Rule},
-    window::Windows,
-};
+use otp_core::{account::UserName, code::Digits};
 use otp_delivery::{Dispatcher, Hidden};
-use otp_ipc::{Context, names::SELF_SERVICE};
+use otp_ipc::Context;
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
@@ -56,11 +59,12 @@ use crate::{
     config::{Config, Loaded, Stamp, Watch},
     directory::Directory,
     store::{self, StoreError, TokenStore, Work},
-    text::Locale,
 };
-use circumstances::Circumstances;
+use clients::LastClient;
 use follow_up::FollowUps;
+use guesses::Guesses;
 use outbox::Outbox;
+use ruling::Ruling;
 use sessions::Sessions;
 
 /// Who calls, on the word of the kernel (direct lane) or the bus.
@@ -90,6 +94,8 @@ pub enum Authority {
     Owner,
     /// The owner whom polkit has confirmed because there was no credential to prove.
     FirstTime,
+    /// A user who is marked as one who may issue codes to others.
+    Issuer,
 }
 
 /// The ports and the state of the daemon.
@@ -105,6 +111,8 @@ pub struct Engine {
     recovery_key: Arc<Zeroizing<[u8; 32]>>,
     sessions: Mutex<Sessions>,
     journal: Arc<Journal>,
+    guesses: Arc<Guesses>,
+    last_client: Mutex<Option<LastClient>>,
     issuer: String,
     facts: Facts,
     problems: Mutex<BTreeMap<&'static str, String>>,
@@ -160,6 +168,8 @@ impl Engine {
             recovery_key: Arc::new(ports.recovery_key),
             sessions: Mutex::new(sessions),
             journal: Arc::default(),
+            guesses: Arc::default(),
+            last_client: Mutex::default(),
             issuer: facts.host.clone(),
             facts,
             problems: Mutex::default(),
@@ -306,89 +316,6 @@ impl<'a> Deciding<'a> {
 impl Drop for Deciding<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// The rules of one decision, taken from the configuration and the policy that matched.
-#[derive(Clone)]
-struct Ruling {
-    loaded: Arc<Loaded>,
-    rule: Rule,
-    /// Why it is this rule.
-    cause: Cause,
-    method: Option<String>,
-    service: String,
-    locale: Locale,
-    /// Whether the login may show a key to whoever is at the prompt; see [`Ruling::seen_by`].
-    shows: bool,
-    /// The directories that know the user; `None` where that does not matter.
-    members: Option<Arc<BTreeSet<String>>>,
-}
-
-impl Ruling {
-    /// For a login of `user` with `context`, under what was found out when it began.
-    fn for_login(
-        loaded: Arc<Loaded>,
-        user: &str,
-        context: &Context,
-        found: &Circumstances,
-    ) -> Self {
-        let decision = found.decide(&loaded.config.rules, user);
-        let (rule, cause) = (decision.effect(), decision.cause);
-        let (method, service) = (context.method.clone(), found.service.clone());
-        let usual = loaded.config.prompts.language(&service);
-        let locale = Locale::of(context.language.as_deref(), usual);
-        Self { loaded, rule, cause, method, service, locale, shows: false, members: None }
-    }
-
-    /// For a change that `user` makes with `otpctl`.
-    fn for_self_service(loaded: Arc<Loaded>, user: &str, found: &Circumstances) -> Self {
-        Self::for_login(loaded, user, &Context::default(), found)
-    }
-
-    /// What an audit record says of the policy.
-    fn cited(&self) -> String {
-        let name = &self.rule.name;
-        match self.cause {
-            Cause::Matches => format!("policy \"{name}\""),
-            Cause::GroupsUnknown => {
-                format!("policy \"{name}\": groups cannot be looked up, so a code is required")
-            }
-            Cause::Stricter => {
-                format!(
-                    "policy \"{name}\": whether it matches is unknown, and it is the stricter one"
-                )
-            }
-        }
-    }
-
-    /// For a token that is confirmed or found again: the policy of logins does not matter.
-    fn unrestricted(loaded: Arc<Loaded>) -> Self {
-        let (rule, cause, service) = (Rule::last(), Cause::Matches, SELF_SERVICE.to_owned());
-        let locale = Locale::of(None, loaded.config.prompts.language(&service));
-        Self { loaded, rule, cause, method: None, service, locale, shows: false, members: None }
-    }
-
-    fn accepts(&self, method: &str) -> bool {
-        let offered = self.rule.methods.is_empty() || self.rule.methods.iter().any(|m| m == method);
-        offered && self.method.as_deref().is_none_or(|only| only == method)
-    }
-
-    /// The windows of a method that this login may use; `None` for any other.
-    fn windows(&self, method: &str) -> Option<Windows> {
-        let open = self.accepts(method) && self.links(method);
-        if open { self.loaded.config.windows(method) } else { None }
-    }
-
-    /// Runs `decide` with the rules of this decision.
-    fn apply<R>(&self, recovery_key: &[u8; 32], decide: impl FnOnce(&Rules<'_>) -> R) -> R {
-        decide(&Rules {
-            lockout: &self.loaded.config.lockout,
-            windows: &|method| self.windows(method),
-            recovery_key,
-            recovery: self.accepts("recovery"),
-            service: &self.service,
-        })
     }
 }
 

@@ -25,15 +25,9 @@ use super::{
 use crate::{
     audit::Origin,
     config::{Method, Qr},
-    poster::{Poster, Texts, View},
+    poster::{INVERT, Poster, QR, TEXT, Texts, View},
+    text::{Locale, Message},
 };
-
-/// Shows the key alone.
-const TEXT: &str = "text";
-/// Shows the QR code for the other background.
-const INVERT: &str = "invert";
-/// Shows the QR code again.
-const QR: &str = "qr";
 
 /// A key that was made for one login.
 pub(super) struct Offer {
@@ -92,10 +86,7 @@ impl Shown {
     pub(super) fn step(&self) -> Step {
         let others = self.offer.others.iter().map(String::as_str);
         let words: Vec<&str> = others.chain(self.views().iter().copied()).collect();
-        let prompt = match &words[..] {
-            [] => "First code: ".to_owned(),
-            words => format!("First code (or: {}): ", words.join(", ")),
-        };
+        let prompt = self.offer.poster.locale().ask(Message::FirstCode, &words);
         Step::notice_then_prompt(&self.offer.poster.draw(self.view), &prompt, false)
     }
 
@@ -145,14 +136,15 @@ fn shows_blocks(language: Option<&str>) -> bool {
 impl Ruling {
     /// The same for a login of `caller`, which may show a key where nothing speaks against it.
     pub(super) fn seen_by(mut self, caller: &Caller, context: &Context) -> Self {
-        self.shows = may_show(caller, context);
+        let view = self.first_view(context.language.as_deref());
+        self.shows = may_show(caller, context).then_some(view);
         self
     }
 
     /// The methods of apps with which a user without a token may enrol at this login, in the
     /// policy's order.
     pub(super) fn enrolling_apps(&self) -> impl Iterator<Item = &Method> {
-        let open = self.shows
+        let open = self.shows.is_some()
             && self.rule.factor == FactorRule::Require
             && self.rule.unenrolled == Unenrolled::Enrol;
         let names = self.rule.enrol.iter().filter(move |_| open);
@@ -171,7 +163,7 @@ impl Ruling {
         config.limits.prompt_lifetime_ms.max(enrolment)
     }
 
-    /// How a key is shown at first.
+    /// How a key is shown at first in a session of this language.
     fn first_view(&self, language: Option<&str>) -> View {
         match self.loaded.config.enrolment.qr {
             Qr::Dark if shows_blocks(language) => View::Dark,
@@ -284,8 +276,9 @@ impl Engine {
             .map(|detail| uri::spelled(&token, &issuer, user, detail))
             .collect::<Result<_, _>>()?;
         let texts = Texts {
+            locale: ruling.locale,
             key: base32::encode(token.secret.expose()),
-            parameters: parameters(&token),
+            parameters: parameters(&token, ruling.locale),
             validity_ms: config.enrolment.at_login_ms,
             label: config.enrolment.label.clone(),
             registration_uri: config.enrolment.registration_uri.clone(),
@@ -295,7 +288,7 @@ impl Engine {
         let until_ms = self.clock.monotonic_ms().saturating_add(config.enrolment.at_login_ms);
         let picture = if config.enrolment.qr == Qr::Light { View::Light } else { View::Dark };
         let offer = Offer { token, uid: entry.uid, until_ms, poster, picture, others };
-        Ok(Some(Shown::new(offer, ruling.first_view(None))))
+        Ok(Some(Shown::new(offer, ruling.shows.unwrap_or(View::Text))))
     }
 
     /// The other methods with which the user may enrol at this login: those of apps, and those
@@ -323,27 +316,24 @@ impl Engine {
 }
 
 /// What has to be typed besides the key, where it is not what apps take by themselves.
-fn parameters(token: &Token) -> Vec<String> {
-    let mut lines = Vec::new();
-    let period_ms = match token.factor {
-        Factor::Totp { period_ms, .. } => Some(period_ms),
-        Factor::Hotp | Factor::OutOfBand(_) => None,
+fn parameters(token: &Token, locale: Locale) -> Vec<String> {
+    let kind = matches!(token.factor, Factor::Hotp).then_some(Message::CounterBased);
+    let algorithm = match token.algorithm {
+        Algorithm::Sha1 => None,
+        Algorithm::Sha256 => Some(Message::Algorithm { name: "SHA256" }),
+        Algorithm::Sha512 => Some(Message::Algorithm { name: "SHA512" }),
     };
-    if period_ms.is_none() {
-        lines.push("Type: counter (HOTP)".to_owned());
-    }
-    match token.algorithm {
-        Algorithm::Sha1 => {}
-        Algorithm::Sha256 => lines.push("Algorithm: SHA256".to_owned()),
-        Algorithm::Sha512 => lines.push("Algorithm: SHA512".to_owned()),
-    }
-    if token.digits != 6 {
-        lines.push(format!("Digits: {}", token.digits));
-    }
-    if let Some(period_ms) = period_ms.filter(|period_ms| *period_ms != 30_000) {
-        lines.push(format!("Period: {} seconds", period_ms / 1000));
-    }
-    lines
+    let digits = u32::from(token.digits);
+    let digits = (digits != 6).then_some(Message::Digits { digits });
+    let period = match token.factor {
+        Factor::Totp { period_ms, .. } if period_ms != 30_000 => {
+            let seconds = u32::try_from(period_ms / 1000).unwrap_or(u32::MAX);
+            Some(Message::Period { seconds })
+        }
+        Factor::Totp { .. } | Factor::Hotp | Factor::OutOfBand(_) => None,
+    };
+    let said = [kind, algorithm, digits, period].into_iter().flatten();
+    said.map(|message| locale.say(message)).collect()
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ impl Engine {
             user: filter.user.clone(),
             search: filter.search,
             locked: filter.locked.unwrap_or_default(),
+            administrators: false,
             now_ms,
             disable_after: Some(lockout.disable_after),
             offset: filter.offset.unwrap_or_default(),
@@ -69,6 +70,7 @@ impl Engine {
                 lock: lock.to_owned(),
                 locked_until,
                 last_success: row.last_success_ms,
+                administrator: row.administrator,
                 ..UserDocument::default()
             }
         };
@@ -184,7 +186,12 @@ impl Engine {
             ..UserQuery::default()
         };
         let locked = self.watch_store(self.store.users(locked).await);
+        let last_client = self.last_client();
         Ok(StatusDocument {
+            clients: store.clients,
+            clients_most: loaded.config.clients.most,
+            last_client: last_client.as_ref().and_then(|last| last.identity.clone()),
+            last_client_source: last_client.map(|last| last.source),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             health: self.health().to_owned(),
             problems: self.problems(),
@@ -201,7 +208,7 @@ impl Engine {
     }
 }
 
-fn page(limit: Option<u32>) -> u32 {
+pub(super) fn page(limit: Option<u32>) -> u32 {
     limit.unwrap_or(limits::PAGE).min(limits::PAGE)
 }
 

@@ -40,6 +40,10 @@ pub(super) struct Session {
     pub(super) until_ms: u64,
     /// How many characters at the end of password and code in one field are the code.
     pub(super) split: Option<u32>,
+    /// It waits for an issued code, in place of the password.
+    pub(super) issued: bool,
+    /// Whoever began it is believed about where it comes from: root, or a trusted caller.
+    pub(super) vouched: bool,
     /// What the prompt says of a delivered code, where it speaks of one.
     pub(super) notice: Option<Notice>,
     /// The key that the prompt asks the first code of, where it shows one.
@@ -134,6 +138,12 @@ impl Sessions {
         Some(session.clone())
     }
 
+    /// Whether the session waits for an issued code, which nothing at all declines.
+    pub(super) fn waits_for_issued(&self, id: &str, connection: &Connection) -> bool {
+        let session = self.by_id.get(id);
+        session.is_some_and(|session| session.issued && session.caller.connection == *connection)
+    }
+
     /// Puts down what a session's new prompt says; false where the session is over.
     pub(super) fn say(&mut self, id: &str, notice: Option<Notice>, shown: Option<Shown>) -> bool {
         let Some(session) = self.by_id.get_mut(id) else { return false };
@@ -216,6 +226,8 @@ mod tests {
             person: Person::default(),
             until_ms,
             split: None,
+            issued: false,
+            vouched: true,
             notice: None,
             shown: None,
             words: 0,

@@ -39,7 +39,7 @@ impl Engine {
     /// and followed by the configured command.
     ///
     /// # Errors
-    /// [`Error::UnknownClient`]; [`Error::NoCredential`]; [`Error::AlreadyShared`];
+    /// [`Error::UnknownTenant`]; [`Error::NoCredential`]; [`Error::AlreadyShared`];
     /// [`Error::WrongState`] for a `result` of what is not shown to this connection, and where the
     /// secret cannot be told in a URI; [`Error::Forbidden`] and [`Error::AccessDenied`] for what
     /// the configuration or the policy forbids; the proof's errors as [`Engine::enrol`].
@@ -273,7 +273,7 @@ impl Wanted {
             Some(client) => format!("there is no tenant {:?}", otp_core::account::escaped(client)),
             None => "there are several tenants; name one".to_owned(),
         };
-        Err(Error::UnknownClient(text))
+        Err(Error::UnknownTenant(text))
     }
 
     /// The token that it is for.
@@ -332,7 +332,7 @@ pub(super) fn transition(error: &Error) -> Transition {
     match error {
         Error::NoCredential(_) | Error::UnknownToken => Transition::NoCredential,
         Error::AlreadyShared(_) => Transition::SecretAlreadyShared,
-        Error::UnknownClient(_) => Transition::ClientNotFound,
+        Error::UnknownTenant(_) => Transition::ClientNotFound,
         _ => Transition::Failed,
     }
 }

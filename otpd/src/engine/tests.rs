@@ -25,8 +25,10 @@ const START_MS: i64 = 1_800_000_000_000;
 const STEP_MS: u64 = 30_000;
 const ALICE: u32 = 1000;
 
+mod clients;
 mod combined;
 mod delivery;
+mod issued;
 mod methods;
 mod offer;
 mod person;

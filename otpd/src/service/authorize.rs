@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use otp_ipc::{
     ErrorKind,
-    names::action::{CONFIGURE, ENROL_OWN, MANAGE, READ},
+    names::action::{CONFIGURE, ENROL_OWN, ISSUE, MANAGE, READ},
 };
 use zbus::message::{Flags, Header};
 use zbus_polkit::policykit1::{AuthorityProxy, CheckAuthorizationFlags, Subject};
@@ -21,21 +21,27 @@ pub(super) struct Requirement {
     pub(super) first: Option<&'static str>,
     /// The polkit action that makes everybody else an administrator; `None`: root only.
     pub(super) action: Option<&'static str>,
+    /// Users who are marked as those who may issue codes may do it, too.
+    pub(super) issuer: bool,
 }
 
 const fn admin(action: &'static str) -> Requirement {
-    Requirement { owner: false, first: None, action: Some(action) }
+    Requirement { owner: false, first: None, action: Some(action), issuer: false }
+}
+
+const fn issuer_or(action: &'static str) -> Requirement {
+    Requirement { owner: false, first: None, action: Some(action), issuer: true }
 }
 
 const fn owner_or(action: &'static str) -> Requirement {
-    Requirement { owner: true, first: None, action: Some(action) }
+    Requirement { owner: true, first: None, action: Some(action), issuer: false }
 }
 
 /// Every method of the Manager interface.
 const TABLE: &[(&str, Requirement)] = &[
-    ("Enrol", Requirement { owner: true, first: Some(ENROL_OWN), action: Some(MANAGE) }),
+    ("Enrol", Requirement { first: Some(ENROL_OWN), ..owner_or(MANAGE) }),
     ("Confirm", owner_or(MANAGE)),
-    ("Share", Requirement { owner: true, first: Some(ENROL_OWN), action: Some(MANAGE) }),
+    ("Share", Requirement { first: Some(ENROL_OWN), ..owner_or(MANAGE) }),
     ("Revoke", owner_or(MANAGE)),
     ("Enable", admin(MANAGE)),
     ("Disable", owner_or(MANAGE)),
@@ -45,6 +51,14 @@ const TABLE: &[(&str, Requirement)] = &[
     ("Reset", admin(MANAGE)),
     // Never the owner: whoever holds a session must not be able to have the codes sent elsewhere.
     ("SetContact", admin(MANAGE)),
+    ("SetAdministrator", admin(MANAGE)),
+    ("IssueCode", issuer_or(ISSUE)),
+    ("ListCodes", issuer_or(ISSUE)),
+    ("RevokeCode", issuer_or(ISSUE)),
+    ("AddClient", admin(MANAGE)),
+    ("SetClient", admin(MANAGE)),
+    ("RemoveClient", owner_or(MANAGE)),
+    ("ListClients", owner_or(READ)),
     ("ListTokens", owner_or(READ)),
     ("ListUsers", admin(READ)),
     ("Audit", admin(READ)),
@@ -60,7 +74,7 @@ const TABLE: &[(&str, Requirement)] = &[
 
 /// The requirement of a method; root only where the table has none.
 pub(super) fn requirement(method: &str) -> Requirement {
-    let root_only = Requirement { owner: false, first: None, action: None };
+    let root_only = Requirement { owner: false, first: None, action: None, issuer: false };
     TABLE.iter().find(|(name, _)| *name == method).map_or(root_only, |(_, found)| *found)
 }
 
@@ -153,7 +167,8 @@ mod tests {
     #[test]
     fn an_unknown_method_is_for_root() {
         let unknown = requirement("SetEverything");
-        assert_eq!(unknown, Requirement { owner: false, first: None, action: None });
+        let root_only = Requirement { owner: false, first: None, action: None, issuer: false };
+        assert_eq!(unknown, root_only);
     }
 
     #[test]
@@ -174,8 +189,18 @@ mod tests {
             ("ListDirectories", CONFIGURE),
             ("TestDirectory", CONFIGURE),
         ] {
-            let expected = Requirement { owner: false, first: None, action: Some(action) };
-            assert_eq!(requirement(method), expected, "{method}");
+            assert_eq!(requirement(method), admin(action), "{method}");
         }
+    }
+
+    #[test]
+    fn t03_who_may_issue_codes_may_do_that_and_nothing_else() {
+        let issuers: Vec<_> =
+            TABLE.iter().filter(|(_, needs)| needs.issuer).map(|(name, _)| *name).collect();
+        assert_eq!(issuers, ["IssueCode", "ListCodes", "RevokeCode"]);
+        for method in issuers {
+            assert_eq!(requirement(method), issuer_or(ISSUE), "{method}");
+        }
+        assert_eq!(requirement("SetAdministrator"), admin(MANAGE));
     }
 }

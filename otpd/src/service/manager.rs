@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use otp_ipc::{
-    AuditFilter, AuditRecord, ChangeOptions, ContactOptions, DirectoryDocument,
-    DirectoryTestDocument, EnrolOptions, ErrorKind, ExplainDocument, ExplainQuery, PolicyDocument,
+    AuditFilter, AuditRecord, ChangeOptions, ClientDocument, ClientFilter, ClientOptions,
+    CodeDocument, CodeFilter, ContactOptions, DirectoryDocument, DirectoryTestDocument,
+    EnrolOptions, ErrorKind, ExplainDocument, ExplainQuery, IssueOptions, PolicyDocument,
     ProviderDocument, ShareDocument, ShareOptions, StatusDocument, TestDocument, TokenDocument,
     TokenFilter, UserDocument, UserFilter, limits, names::INTERFACE_VERSION,
 };
@@ -12,7 +13,7 @@ use zbus::{Connection, interface, message::Header};
 use zeroize::Zeroizing;
 
 use super::{
-    authorize::authorize,
+    authorize::{authorize, requirement},
     caller::Callers,
     error::{Error, Result},
     limits::{InFlight, Permit},
@@ -107,6 +108,16 @@ impl Manager {
         }
     }
 
+    /// For a call about an issued code; a refusal is recorded.
+    async fn admit_issuer(&self, call: &Call<'_>, event: &str, user: &str) -> Result<Admitted> {
+        let (caller, permit) = self.enter(call).await?;
+        let admitted = self.authorize(call, caller.clone(), permit, None).await;
+        if let Err(error) = &admitted {
+            self.engine.refuse_issuing(&caller, event, user, &error.to_string()).await;
+        }
+        admitted
+    }
+
     /// Who calls, and a place among the calls in flight; before anything is looked up.
     async fn enter(&self, call: &Call<'_>) -> Result<(Caller, Permit)> {
         let caller = self.callers.identify(call.connection, call.header).await?;
@@ -122,6 +133,12 @@ impl Manager {
         permit: Permit,
         user: Option<&str>,
     ) -> Result<Admitted> {
+        if caller.uid != 0
+            && requirement(call.method).issuer
+            && self.engine.may_issue(caller.uid).await?
+        {
+            return Ok(Admitted { caller, authority: Authority::Issuer, _permit: permit });
+        }
         let (owner, enrolled) = match user {
             Some(user) if caller.uid != 0 => {
                 (self.engine.uid_of(user).await?, self.engine.enrolled(user).await?)
@@ -315,6 +332,120 @@ impl Manager {
     ) -> Result<()> {
         let admitted = self.admit(&Call::new(connection, &header, "SetContact")).await?;
         Ok(self.engine.set_contact(&admitted.caller, &user, contact).await?)
+    }
+
+    /// Lets the user issue codes to others, or no longer.
+    async fn set_administrator(
+        &self,
+        user: String,
+        administrator: bool,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        let admitted = self.admit(&Call::new(connection, &header, "SetAdministrator")).await?;
+        Ok(self.engine.set_administrator(&admitted.caller, &user, administrator).await?)
+    }
+
+    /// Issues a code.
+    #[zbus(out_args("id", "code", "expires"))]
+    async fn issue_code(
+        &self,
+        user: String,
+        options: IssueOptions,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(String, Vec<u8>, i64)> {
+        let call = Call::new(connection, &header, "IssueCode");
+        let Admitted { caller, authority, _permit } =
+            self.admit_issuer(&call, "issue", &user).await?;
+        let issued = self.engine.issue_code(&caller, authority, &user, options).await?;
+        Ok((issued.id, issued.code.to_vec(), issued.expires_ms))
+    }
+
+    /// Issued codes that match.
+    #[zbus(out_args("items", "total"))]
+    async fn list_codes(
+        &self,
+        filter: CodeFilter,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(Vec<CodeDocument>, u64)> {
+        let admitted = self.admit(&Call::new(connection, &header, "ListCodes")).await?;
+        Ok(self.engine.codes(&admitted.caller, admitted.authority, filter).await?)
+    }
+
+    /// Takes an issued code away.
+    async fn revoke_code(
+        &self,
+        code: String,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        check_text("code", &code)?;
+        let call = Call::new(connection, &header, "RevokeCode");
+        let admitted = self.admit_issuer(&call, "withdraw", "").await?;
+        Ok(self.engine.revoke_code(&admitted.caller, &code).await?)
+    }
+
+    /// Registers a client.
+    #[zbus(out_args("client"))]
+    async fn add_client(
+        &self,
+        user: String,
+        options: ClientOptions,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<String> {
+        check_optional("enabling", options.enabling.as_ref())?;
+        let admitted = self.admit(&Call::new(connection, &header, "AddClient")).await?;
+        Ok(self.engine.add_client(&admitted.caller, &user, options).await?)
+    }
+
+    /// Changes a client.
+    async fn set_client(
+        &self,
+        client: String,
+        options: ClientOptions,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        check_text("client", &client)?;
+        check_optional("enabling", options.enabling.as_ref())?;
+        let admitted = self.admit(&Call::new(connection, &header, "SetClient")).await?;
+        Ok(self.engine.set_client(&admitted.caller, &client, options).await?)
+    }
+
+    /// Removes a client.
+    async fn remove_client(
+        &self,
+        client: String,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<()> {
+        check_text("client", &client)?;
+        let call = Call::new(connection, &header, "RemoveClient");
+        let (caller, permit) = self.enter(&call).await?;
+        // Nobody finds out by this which clients there are.
+        let user = match self.engine.client_owner(&client).await {
+            Err(engine::Error::UnknownClient) => None,
+            found => Some(found?),
+        };
+        let admitted = self.authorize(&call, caller, permit, user.as_deref()).await?;
+        Ok(self.engine.remove_client(&admitted.caller, admitted.authority, &client).await?)
+    }
+
+    /// Clients that match.
+    #[zbus(out_args("items", "total"))]
+    async fn list_clients(
+        &self,
+        filter: ClientFilter,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(Vec<ClientDocument>, u64)> {
+        check_optional("search", filter.search.as_ref())?;
+        let call = Call::new(connection, &header, "ListClients");
+        let admitted = self.admit_for(&call, filter.user.as_deref()).await?;
+        Ok(self.engine.clients(admitted.authority, filter).await?)
     }
 
     /// Tokens that match.

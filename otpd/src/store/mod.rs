@@ -5,6 +5,7 @@ mod canonical;
 mod contract;
 mod outbox;
 mod record;
+mod register;
 pub mod seal;
 pub mod sqlite;
 
@@ -12,10 +13,13 @@ use std::{future::Future, pin::Pin};
 
 use otp_core::{
     account::Account,
+    client::Client,
     contact::{Channel, Contacts},
     share::Share,
+    throttle::Throttle,
     token::{Factor, State},
 };
+pub use register::{ClientQuery, ClientRow, CodeQuery, CodeRow};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
@@ -76,14 +80,21 @@ pub enum Asked<'a> {
     Over(Channel),
 }
 
-/// What was asked for in the last 24 hours ([`LEDGER_MS`]), settled or not.
+/// What a transition counts beyond its own account.
 pub trait Ledger {
-    /// How many messages were queued after `since_ms`, Unix milliseconds. What lies ahead of the
+    /// How many messages were queued after `since_ms`, Unix milliseconds, settled or not, of the
+    /// last 24 hours ([`LEDGER_MS`]). What lies ahead of the
     /// present, because the clock was set back, counts too.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     fn count(&self, asked: Asked<'_>, since_ms: i64) -> Result<u32, StoreError>;
+
+    /// How many clients of all users are registered.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn clients(&self) -> Result<u32, StoreError>;
 }
 
 /// Why the store could not do it. No variant is ever a success or "no such user".
@@ -158,6 +169,19 @@ pub trait TokenStore: Send + Sync {
         query: UserQuery,
     ) -> Pending<'a, Result<(Vec<UserRow>, u64), StoreError>>;
 
+    /// Issued codes that match, by user name and age, and how many match in all. A code that is
+    /// kept and does not open counts as not kept.
+    fn codes<'a>(
+        &'a self,
+        query: CodeQuery,
+    ) -> Pending<'a, Result<(Vec<CodeRow>, u64), StoreError>>;
+
+    /// Clients that match, by user name and age, and how many match in all.
+    fn clients<'a>(
+        &'a self,
+        query: ClientQuery,
+    ) -> Pending<'a, Result<(Vec<ClientRow>, u64), StoreError>>;
+
     /// Audit records that match: the newest `limit`, oldest first.
     fn audit<'a>(
         &'a self,
@@ -175,6 +199,12 @@ pub struct Enrolment {
     pub enrolled: bool,
     /// The user id at enrolment.
     pub uid: Option<u32>,
+    /// Failures and the lock.
+    pub throttle: Throttle,
+    /// The user may issue codes to others.
+    pub administrator: bool,
+    /// The user's clients, oldest first.
+    pub clients: Vec<Client>,
     /// All tokens of the user, oldest first.
     pub tokens: Vec<Outline>,
 }
@@ -251,6 +281,8 @@ pub struct UserQuery {
     pub search: Option<String>,
     /// Only those whose lock ends after `now_ms`, or whose failures reach `disable_after`.
     pub locked: bool,
+    /// Only those who may issue codes to others.
+    pub administrators: bool,
     /// Failures that disable a user, as in the lockout rules; only `locked` looks at it.
     pub disable_after: Option<u32>,
     /// The moment that `locked` and [`UserRow::usable`] are about, Unix milliseconds.
@@ -278,6 +310,8 @@ pub struct UserRow {
     pub throttle: otp_core::throttle::Throttle,
     /// The last login that was granted, Unix milliseconds.
     pub last_success_ms: Option<i64>,
+    /// The user may issue codes to others.
+    pub administrator: bool,
 }
 
 /// Which audit records to read.
@@ -331,6 +365,8 @@ pub struct StoreStatus {
     pub users: u64,
     /// Tokens of any state.
     pub tokens: u64,
+    /// Clients that are registered.
+    pub clients: u64,
     /// The schema's version.
     pub schema: u32,
     /// The store's kind and place, for people.

@@ -1,12 +1,14 @@
 //! An account as it is stored: secrets sealed, everything authenticated.
 //!
 //! A record's MAC is over all that the store knows of a user: the account, its tokens with their
-//! sealed secrets, watermarks and who was shown them, its recovery digests, its challenges and its sealed contacts. So no
+//! sealed secrets, watermarks and who was shown them, its recovery digests, its challenges, its
+//! sealed contacts, its issued codes and its clients. So no
 //! part of it can be changed, swapped, lowered or left out without the whole record being refused.
 
 use hmac::{Hmac, KeyInit, Mac};
 use otp_core::{
     account::Account,
+    client::Client,
     contact::Contacts,
     out_of_band::Challenge,
     recovery::Digest,
@@ -21,6 +23,7 @@ use zeroize::Zeroizing;
 use super::{
     Enrolment, Outline, StoreError,
     canonical::Canonical,
+    register::{self, IssuedRecord},
     seal::{self, Binding, Sealer, TokenBinding},
 };
 use crate::keys::{self, Keys};
@@ -39,6 +42,9 @@ pub(super) struct AccountRecord {
     pub(super) challenges: Vec<Challenge>,
     /// `None`: there are none.
     pub(super) contacts: Option<Vec<u8>>,
+    pub(super) administrator: bool,
+    pub(super) issued: Vec<IssuedRecord>,
+    pub(super) clients: Vec<Client>,
 }
 
 /// A token with its secret sealed.
@@ -125,7 +131,7 @@ impl Vault {
     /// The account, with its secrets.
     ///
     /// # Errors
-    /// [`StoreError::Integrity`] when a secret or the contacts do not open.
+    /// [`StoreError::Integrity`] when a secret, an issued code or the contacts do not open.
     pub(super) fn unseal(&self, user: &str, record: &AccountRecord) -> Result<Account, StoreError> {
         let tokens = record.tokens.iter().map(|stored| {
             let secret = self.secret(stored.binding(user), &stored.secret)?;
@@ -147,6 +153,7 @@ impl Vault {
                 expires_ms: stored.expires_ms,
             })
         });
+        let issued = record.issued.iter().map(|stored| self.open_issued(user, stored));
         Ok(Account {
             uid: record.uid,
             throttle: record.throttle,
@@ -156,6 +163,11 @@ impl Vault {
             recovery: record.recovery.clone(),
             challenges: record.challenges.clone(),
             contacts: self.contacts(user, record)?,
+            issued: issued
+                .collect::<Option<_>>()
+                .ok_or_else(|| StoreError::Integrity(user.to_owned()))?,
+            clients: record.clients.clone(),
+            administrator: record.administrator,
             last_success_ms: record.last_success_ms,
         })
     }
@@ -183,7 +195,7 @@ impl Vault {
     }
 
     /// The record of an account. A secret that `before` has sealed for the same token with the
-    /// same parameters keeps its sealed bytes, and so do contacts, so that an unchanged token and
+    /// same parameters keeps its sealed bytes, and so do contacts and issued codes, so that an unchanged token and
     /// an unchanged account are unchanged rows.
     ///
     /// # Errors
@@ -213,6 +225,8 @@ impl Vault {
             };
             Ok(record)
         });
+        let before_issued = before.map_or(&[][..], |record| &record.issued);
+        let issued = account.issued.iter().map(|code| self.seal_issued(user, code, before_issued));
         Ok(AccountRecord {
             uid: account.uid,
             throttle: account.throttle,
@@ -221,6 +235,9 @@ impl Vault {
             recovery: account.recovery.clone(),
             challenges: account.challenges.clone(),
             contacts: self.seal_contacts(user, &account.contacts, before)?,
+            administrator: account.administrator,
+            issued: issued.collect::<Result<_, StoreError>>()?,
+            clients: account.clients.clone(),
         })
     }
 
@@ -255,6 +272,9 @@ impl AccountRecord {
         Enrolment {
             enrolled: !self.tokens.iter().all(pending),
             uid: self.uid,
+            throttle: self.throttle,
+            administrator: self.administrator,
+            clients: self.clients.clone(),
             tokens: self.tokens.iter().map(TokenRecord::outline).collect(),
         }
     }
@@ -270,7 +290,8 @@ impl AccountRecord {
         let fields = self.tokens.iter().fold(fields, |fields, token| token.encode(fields));
         let fields = self.recovery.iter().fold(fields, |fields, digest| fields.bytes(&digest.0));
         // A name ends the recovery digests: it has not their length. A record without contacts and
-        // challenges has the MAC that it had before there were any.
+        // challenges, codes, clients and the right to issue has the MAC that it had before there
+        // were any.
         let fields = match &self.contacts {
             Some(sealed) => fields.text("contacts").bytes(sealed),
             None => fields,
@@ -286,7 +307,10 @@ impl AccountRecord {
                 .number(challenge.tries.into())
         });
         // Tokens whose secret was told at enrolment and that were never used add nothing, either.
-        self.tokens.iter().fold(fields, |fields, token| token.encode_use(fields))
+        let fields = self.tokens.iter().fold(fields, |fields, token| token.encode_use(fields));
+        let fields = if self.administrator { fields.text("administrator") } else { fields };
+        let fields = self.issued.iter().fold(fields, |fields, code| code.encode(fields));
+        self.clients.iter().fold(fields, register::encode_client)
     }
 }
 

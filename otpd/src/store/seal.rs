@@ -28,6 +28,8 @@ pub enum Binding<'a> {
     },
     /// A message that waits to be sent.
     Message(MessageBinding<'a>),
+    /// A code that was issued and may be read again.
+    Issued(IssuedBinding<'a>),
 }
 
 /// What the secret of a token belongs to.
@@ -62,6 +64,17 @@ pub struct MessageBinding<'a> {
     pub time_ms: i64,
     /// When it is worth nothing any more, Unix milliseconds.
     pub until_ms: i64,
+}
+
+/// What an issued code belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct IssuedBinding<'a> {
+    /// The user it was issued to.
+    pub user: &'a str,
+    /// Its id.
+    pub id: &'a str,
+    /// When it is good no longer, Unix milliseconds.
+    pub expires_ms: i64,
 }
 
 /// Seals and opens what one store keeps secret.
@@ -121,6 +134,9 @@ impl Sealer {
                 .bytes(of.recipient)
                 .number(of.time_ms)
                 .number(of.until_ms),
+            Binding::Issued(of) => {
+                domain("otpd/v1/issued").text(of.user).text(of.id).number(of.expires_ms)
+            }
         };
         fields.finish()
     }
@@ -175,9 +191,14 @@ mod tests {
         }
     }
 
-    fn bindings() -> [Binding<'static>; 3] {
+    fn issued() -> IssuedBinding<'static> {
+        IssuedBinding { user: "alice", id: "00112233445566778899aabbccddeeff", expires_ms: 2 }
+    }
+
+    fn bindings() -> [Binding<'static>; 4] {
         let contacts = Binding::Contacts { user: "alice" };
-        [Binding::Token(token()), contacts, Binding::Message(message())]
+        let (message, issued) = (Binding::Message(message()), Binding::Issued(issued()));
+        [Binding::Token(token()), contacts, message, issued]
     }
 
     #[test]
@@ -223,8 +244,14 @@ mod tests {
         ]
         .map(Binding::Message);
         let contacts = Binding::Contacts { user: "bob" };
+        let codes = [
+            IssuedBinding { user: "bob", ..issued() },
+            IssuedBinding { id: "00112233445566778899aabbccddeefe", ..issued() },
+            IssuedBinding { expires_ms: 3, ..issued() },
+        ]
+        .map(Binding::Issued);
         let all: Vec<_> = bindings().into_iter().chain(others).chain(messages).collect();
-        let all: Vec<_> = all.into_iter().chain([contacts]).collect();
+        let all: Vec<_> = all.into_iter().chain([contacts]).chain(codes).collect();
         for (at, binding) in all.iter().enumerate() {
             let sealed = sealer.seal(binding, &[5; 20]).unwrap();
             for (other_at, other) in all.iter().enumerate() {

@@ -51,20 +51,57 @@ pub enum Message<'a> {
     NeededForLater,
     /// Above the QR code of a new token.
     Scan,
-    /// The same key for those who type it.
-    Key {
-        /// The key.
-        key: &'a str,
+    /// Above a new token's key where there is no QR code.
+    GiveKey,
+    /// Above the key beside the QR code.
+    OrTypeKey,
+    /// The word before the key; see [`super::Locale::ask`]. The key itself is in no message.
+    Key,
+    /// The new token's codes are made by a counter.
+    CounterBased,
+    /// The new token's hash function.
+    Algorithm {
+        /// Its name in apps.
+        name: &'a str,
+    },
+    /// The length of the new token's codes.
+    Digits {
+        /// Digits.
+        digits: u32,
+    },
+    /// How long the new token shows a code.
+    Period {
+        /// Seconds.
+        seconds: u32,
+    },
+    /// Until when the first code is wanted.
+    WithinMinutes {
+        /// Minutes.
+        minutes: u32,
+    },
+    /// The same where it is no whole number of minutes.
+    WithinSeconds {
+        /// Seconds.
+        seconds: u32,
+    },
+    /// What shows the key again.
+    Again,
+    /// The same, and what shows it with the QR code.
+    AgainOrQr {
+        /// The word.
+        qr: &'a str,
+    },
+    /// The same, and what shows it otherwise.
+    AgainOrViews {
+        /// The word for no QR code.
+        text: &'a str,
+        /// The word for an inverted one.
+        invert: &'a str,
     },
     /// Where to register instead.
     Register {
         /// A URI.
         uri: &'a str,
-    },
-    /// How long a new token waits for its first code.
-    Lifetime {
-        /// Minutes.
-        minutes: u32,
     },
 }
 
@@ -95,9 +132,25 @@ impl<'a> Message<'a> {
             Self::SentForLater { to } => ("sent-for-later", vec![("to", text(to))]),
             Self::NeededForLater => ("needed-for-later", vec![]),
             Self::Scan => ("scan", vec![]),
-            Self::Key { key } => ("key", vec![("key", text(key))]),
+            Self::GiveKey => ("give-key", vec![]),
+            Self::OrTypeKey => ("or-type-key", vec![]),
+            Self::Key => ("key", vec![]),
+            Self::CounterBased => ("counter-based", vec![]),
+            Self::Algorithm { name } => ("algorithm", vec![("name", text(name))]),
+            Self::Digits { digits } => ("digits", vec![("digits", Value::Number(digits))]),
+            Self::Period { seconds } => ("period", vec![("seconds", Value::Number(seconds))]),
+            Self::WithinMinutes { minutes } => {
+                ("within-minutes", vec![("minutes", Value::Number(minutes))])
+            }
+            Self::WithinSeconds { seconds } => {
+                ("within-seconds", vec![("seconds", Value::Number(seconds))])
+            }
+            Self::Again => ("again", vec![]),
+            Self::AgainOrQr { qr } => ("again-or-qr", vec![("qr", text(qr))]),
+            Self::AgainOrViews { text: inner, invert } => {
+                ("again-or-views", vec![("text", text(inner)), ("invert", text(invert))])
+            }
             Self::Register { uri } => ("register", vec![("uri", text(uri))]),
-            Self::Lifetime { minutes } => ("lifetime", vec![("minutes", Value::Number(minutes))]),
         }
     }
 }

@@ -114,7 +114,9 @@ impl Locale {
         word.eq_ignore_ascii_case(&own) || word.eq_ignore_ascii_case(&Self::default().resend())
     }
 
-    fn shown(self, text: &str) -> String {
+    /// A text of the configuration's, as the terminal can show it.
+    #[must_use]
+    pub fn shown(self, text: &str) -> String {
         if self.ascii { plain::ascii(text, self.language) } else { text.to_owned() }
     }
 }

@@ -6,7 +6,8 @@ use super::Language;
 /// a typewriter. What has no such form is a question mark.
 pub(super) fn ascii(text: &str, language: Language) -> String {
     let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
+    // French quotation marks stand apart from what they quote, those of a typewriter do not.
+    for c in text.replace("«\u{a0}", "«").replace("\u{a0}»", "»").chars() {
         match c {
             c if c.is_ascii() => plain.push(c),
             c => plain.push_str(form(c, language == Language::German)),

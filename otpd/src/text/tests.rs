@@ -23,10 +23,20 @@ fn after(message: Message<'_>) -> Option<Message<'static>> {
         Message::NoFurther { .. } => Message::SentForLater { to: TO },
         Message::SentForLater { .. } => Message::NeededForLater,
         Message::NeededForLater => Message::Scan,
-        Message::Scan => Message::Key { key: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP" },
-        Message::Key { .. } => Message::Register { uri: "https://register.example.com/otp" },
-        Message::Register { .. } => Message::Lifetime { minutes: 60 },
-        Message::Lifetime { .. } => return None,
+        Message::Scan => Message::GiveKey,
+        Message::GiveKey => Message::OrTypeKey,
+        Message::OrTypeKey => Message::Key,
+        Message::Key => Message::CounterBased,
+        Message::CounterBased => Message::Algorithm { name: "SHA256" },
+        Message::Algorithm { .. } => Message::Digits { digits: 8 },
+        Message::Digits { .. } => Message::Period { seconds: 60 },
+        Message::Period { .. } => Message::WithinMinutes { minutes: 60 },
+        Message::WithinMinutes { .. } => Message::WithinSeconds { seconds: 90 },
+        Message::WithinSeconds { .. } => Message::Again,
+        Message::Again => Message::AgainOrQr { qr: "qr" },
+        Message::AgainOrQr { .. } => Message::AgainOrViews { text: "text", invert: "invert" },
+        Message::AgainOrViews { .. } => Message::Register { uri: "https://id.example.com/otp" },
+        Message::Register { .. } => return None,
     })
 }
 
@@ -104,6 +114,10 @@ fn texts_can_be_shown() {
             let text = locale.say(message);
             let most = match message {
                 Message::SentForLater { .. } | Message::NeededForLater => 120,
+                // Beside the QR code, in three lines.
+                Message::AgainOrViews { .. } => 105,
+                // After "(alice.smith@login.example.com) ".
+                Message::Scan | Message::GiveKey => 44,
                 _ => 80,
             };
             assert!(text.chars().count() <= most, "{} {text}", text.chars().count());
@@ -144,32 +158,39 @@ fn values_stand_in_texts_as_they_are() {
         assert!(locale.say(Message::Sent { to: odd }).contains(odd));
     }
     let texts = [
-        (Language::English, 1, "The key is good for one minute."),
-        (Language::English, 10, "The key is good for 10 minutes."),
-        (Language::German, 1, "Der Schlüssel gilt eine Minute."),
-        (Language::German, 1440, "Der Schlüssel gilt 1440 Minuten."),
-        (Language::French, 1, "La clé est valable une minute."),
-        (Language::French, 2, "La clé est valable 2 minutes."),
-        (Language::Spanish, 1, "La clave es válida durante un minuto."),
-        (Language::Spanish, 5, "La clave es válida durante 5 minutos."),
+        (Language::English, 1, "Then give its first code below, within a minute."),
+        (Language::English, 10, "Then give its first code below, within 10 minutes."),
+        (Language::German, 1, "Dann hier innerhalb einer Minute den ersten Code der App eingeben."),
+        (
+            Language::German,
+            5,
+            "Dann hier innerhalb von 5 Minuten den ersten Code der App eingeben.",
+        ),
+        (Language::French, 1, "Puis saisissez ci-dessous son premier code, dans la minute."),
+        (Language::French, 2, "Puis saisissez ci-dessous son premier code, dans les 2 minutes."),
+        (Language::Spanish, 1, "Luego introduzca el primer código, en menos de un minuto."),
+        (Language::Spanish, 5, "Luego introduzca el primer código, en menos de 5 minutos."),
     ];
     for (language, minutes, text) in texts {
         let locale = Locale { language, ascii: false };
-        assert_eq!(locale.say(Message::Lifetime { minutes }), text);
+        assert_eq!(locale.say(Message::WithinMinutes { minutes }), text);
     }
 }
 
 #[test]
-fn n12_what_stands_with_a_qr_code_is_there_in_every_language() {
-    for locale in locales() {
-        let (key, uri) = ("JBSW Y3DP", "https://example.com/otp");
-        assert!(locale.say(Message::Scan).contains("QR"));
-        assert!(locale.say(Message::Key { key }).ends_with(key));
-        assert!(locale.say(Message::Register { uri }).ends_with(uri));
+fn what_can_be_typed_stands_in_quotation_marks() {
+    for (tag, hint) in [
+        ("en", "Enter shows this again, \"qr\" shows a QR code."),
+        ("de", "Enter zeigt dies erneut an, „qr“ einen QR-Code."),
+        ("fr", "Entrée réaffiche ceci, «\u{a0}qr\u{a0}» affiche un code QR."),
+        ("es", "Intro vuelve a mostrar esto, «qr» muestra un código QR."),
+        ("de.ISO-8859-1", "Enter zeigt dies erneut an, \"qr\" einen QR-Code."),
+        ("fr.ISO-8859-1", "Entree reaffiche ceci, \"qr\" affiche un code QR."),
+        ("es.ISO-8859-1", "Intro vuelve a mostrar esto, \"qr\" muestra un codigo QR."),
+    ] {
+        let locale = Locale::of(Some(tag), Language::English);
+        assert_eq!(locale.say(Message::AgainOrQr { qr: "qr" }), hint);
     }
-    let scan = "Scan this QR code with your authenticator app, then enter its code.";
-    assert_eq!(Locale::default().say(Message::Scan), scan);
-    assert_eq!(Locale::default().ask(Message::FirstCode, &[]), "Enter the first code: ");
 }
 
 #[test]

@@ -72,6 +72,113 @@ impl Host for Person {
     fn fail_delay(&mut self, _: Duration) {}
 }
 
+fn issued() -> Options {
+    Options { mode: Some("issued".into()), ..Options::default() }
+}
+
+#[test]
+fn t18_a_person_without_an_issued_code_goes_on_with_the_password() {
+    let question = || Ok(Step::prompt("One-time code: ", false, None));
+    let ask = "prompt off One-time code: ";
+    let not_required = || Ok(Step::bare(StepKind::NotRequired));
+    let own_text = Options { prompt: Some("OTP: ".into()), ..issued() };
+    check(vec![
+        (
+            "a code",
+            issued(),
+            None,
+            vec![question(), granted()],
+            &[Some(b"77244244")],
+            Outcome::Granted,
+            &[BEGIN, ask, "respond s1 77244244"],
+        ),
+        (
+            "a wrong one",
+            issued(),
+            None,
+            vec![question(), denied()],
+            &[Some(b"12345678")],
+            Outcome::Denied,
+            &[BEGIN, ask, "respond s1 12345678"],
+        ),
+        (
+            "nothing at all",
+            issued(),
+            None,
+            vec![question(), not_required()],
+            &[Some(b"")],
+            Outcome::NotRequired,
+            &[BEGIN, ask, "respond s1 "],
+        ),
+        (
+            "an own text",
+            own_text,
+            None,
+            vec![question(), not_required()],
+            &[Some(b"")],
+            Outcome::NotRequired,
+            &[BEGIN, "prompt off OTP: ", "respond s1 "],
+        ),
+        (
+            "switched off",
+            issued(),
+            None,
+            vec![Err("switched off".into())],
+            &[],
+            Outcome::Unavailable("switched off".into()),
+            &[BEGIN],
+        ),
+    ]);
+}
+
+#[test]
+fn a_remembered_client_is_granted_without_a_question() {
+    check(vec![
+        ("remembered", options(), None, vec![granted()], &[], Outcome::Granted, &[BEGIN]),
+        (
+            "with a password from before",
+            Options { first_pass: FirstPass::Try, ..options() },
+            Some(b"secret"),
+            vec![granted()],
+            &[],
+            Outcome::Granted,
+            &[BEGIN],
+        ),
+    ]);
+}
+
+#[test]
+fn t22_a_step_of_another_release_is_never_success() {
+    for kind in [0, 6, 7, u32::MAX] {
+        let step = Ok(wire_step(kind, "", &[]));
+        let (outcome, _, _) = login(&issued(), vec![step], &[], |_| ());
+        let Outcome::Unavailable(why) = outcome else { panic!("{kind}: {outcome:?}") };
+        assert!(why.contains("install both from one release"), "{why}");
+    }
+}
+
+#[test]
+fn the_key_is_the_one_that_sshd_has_accepted() {
+    let longest = "A".repeat(limits::SSH_KEY);
+    let line = |key: &str| format!("publickey ssh-rsa {key}\n");
+    for (info, expected) in [
+        ("publickey ssh-ed25519 AAAAC3+/=\npassword\n".to_owned(), Some("AAAAC3+/=")),
+        ("password\npublickey ssh-ed25519 AAAA\npublickey ssh-rsa BBBB\n".into(), Some("AAAA")),
+        ("publickey ssh-ed25519 AAAA comment\n".into(), Some("AAAA")),
+        (line(&longest), Some(longest.as_str())),
+        (line(&format!("{longest}A")), None),
+        ("password\n".into(), None),
+        ("publickey\n".into(), None),
+        ("publickey ssh-ed25519\n".into(), None),
+        ("publickey ssh-ed25519 \n".into(), None),
+        ("publickey ssh-ed25519 AA\x01A\n".into(), None),
+        ("hostbased ssh-ed25519 AAAA host\n".into(), None),
+        (String::new(), None),
+    ] {
+        assert_eq!(accepted_key(info.as_bytes()).as_deref(), expected, "{info}");
+    }
+}
+
 /// A daemon that answers from a list.
 struct Script {
     answers: VecDeque<Result<Step, String>>,
@@ -708,6 +815,7 @@ fn what_the_login_brings_along() {
         tty: Some("ü".repeat(128)),
         ssh_connection: Some("192.0.2.1 50000 192.0.2.2 22".into()),
         ssh_auth_info: Some("publickey,password".into()),
+        ssh_key: Some("AAAA".into()),
         ..Context::default()
     };
     let full = Options {

@@ -4,4 +4,5 @@
 mod gluu;
 mod nevis;
 mod policies;
+mod thinknx;
 mod ubisecure;

@@ -5,6 +5,7 @@ use otp_core::{
     code::{Digits, Reply},
     consume::{Credential, Refusal, Rules, Scope, consume},
     hotp,
+    issued::Terms,
     recovery::{self, RecoveryCode},
     resync,
     secret::Secret,
@@ -92,6 +93,7 @@ pub(crate) fn rules() -> Rules<'static> {
         recovery_key: &KEY,
         recovery: true,
         service: "sshd",
+        issued: Terms::default(),
     }
 }
 

@@ -8,6 +8,7 @@ use otp_core::{
     code::Reply,
     consume::{Credential, Refusal, Rules, Scope, consume},
     enrolment::{self, NewToken},
+    issued::Terms,
     recovery::{self, RecoveryCode},
     resync::resync,
     throttle::{Lockout, Throttle},
@@ -140,6 +141,7 @@ impl World {
             recovery_key: &KEY,
             recovery: true,
             service: "sshd",
+            issued: Terms::default(),
         }
     }
 
@@ -257,6 +259,7 @@ impl World {
                 self.spend(&id, moving);
                 self.accepted.push(typed.to_vec());
             }
+            Ok(Credential::Issued { id, .. }) => panic!("nobody issued {id}"),
             Ok(Credential::Recovery { left }) => {
                 assert!(moved.is_empty() && confirmed.is_none() && enrolled);
                 assert_eq!((left, self.account.recovery.len()), (kept - 1, kept - 1));
@@ -373,7 +376,7 @@ proptest! {
         let (lock_after, first_ms, longest_ms, disable_after) = lockout;
         let lockout = Lockout { after: lock_after, first_ms, longest_ms, disable_after };
         let rules =
-            Rules { lockout: &lockout, windows: &windows, recovery_key: &KEY, recovery: true, service: "sshd" };
+            Rules { lockout: &lockout, windows: &windows, recovery_key: &KEY, recovery: true, service: "sshd", issued: Terms::default() };
         let reply = Reply::parse(&bytes);
         for scope in [Scope::Login, Scope::Token("t")] {
             let verdict = consume(Some(&mut account), &reply, scope, &rules, now_ms);

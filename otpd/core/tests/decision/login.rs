@@ -4,6 +4,7 @@ use otp_core::{
     account::Account,
     code::Reply,
     consume::{Credential, Refusal, Rules, Scope, consume},
+    issued::Terms,
     throttle::Throttle,
     token::{State, Token},
 };
@@ -315,6 +316,7 @@ fn where_recovery_codes_are_not_accepted_they_are_no_answer() {
         recovery_key: &KEY,
         recovery: false,
         service: "sshd",
+        issued: Terms::default(),
     };
     let verdict = consume(Some(&mut account), &typed, Scope::Login, &rules, NOW);
     assert_eq!(verdict, Err(Refusal::Malformed));

@@ -1,6 +1,8 @@
 //! The decision as its callers see it: whole accounts, a virtual clock, every rule.
 
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod confirm;
 #[cfg(test)]
 mod enrolment;
@@ -8,6 +10,8 @@ mod enrolment;
 mod fixture;
 #[cfg(test)]
 mod invariants;
+#[cfg(test)]
+mod issued;
 #[cfg(test)]
 mod login;
 #[cfg(test)]

@@ -133,6 +133,7 @@ fn a_locked_user_and_a_token_that_is_not_accepted_evaluate_nothing() {
         recovery_key: &KEY,
         recovery: true,
         service: "sshd",
+        issued: otp_core::issued::Terms::default(),
     };
     let reply = Reply::Digits(digits(1));
     let refused = consume(Some(&mut alice), &reply, Scope::Login, &rules, NOW);

@@ -2,6 +2,7 @@
 
 use otp_core::{
     consume::{Refusal, Rules, Scope, consume},
+    issued::Terms,
     resync,
     throttle::Throttle,
     token::{Factor, State, Token},
@@ -158,7 +159,7 @@ proptest! {
         let (before, after) = shape;
         let windows = |_: &str| Some(Windows { before, after, look_ahead: 0 });
         let rules =
-            Rules { lockout: &LOCKOUT, windows: &windows, recovery_key: &KEY, recovery: true, service: "sshd" };
+            Rules { lockout: &LOCKOUT, windows: &windows, recovery_key: &KEY, recovery: true, service: "sshd", issued: Terms::default() };
         let ahead_ms = (ahead * period_ms as f64) as i64;
         let token = Token {
             factor: Factor::Totp { t0_ms: 0, period_ms },

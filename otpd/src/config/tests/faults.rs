@@ -28,11 +28,11 @@ fn messages() {
         ),
         (
             "[lockuot]\nafter = 5",
-            "1:2: lockuot is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, sharing, limits, directory, provider, template, prompt, method, budget, policy",
+            "1:2: lockuot is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, sharing, limits, directory, provider, template, prompt, method, budget, policy, issued, clients",
         ),
         (
             "after = 5",
-            "1:1: after is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, sharing, limits, directory, provider, template, prompt, method, budget, policy",
+            "1:1: after is not a known key: allowed here are daemon, bus, store, keys, lockout, enrolment, sharing, limits, directory, provider, template, prompt, method, budget, policy, issued, clients",
         ),
         (
             "[provider.fax.main]",

@@ -6,6 +6,7 @@ mod faults;
 mod files;
 mod gluu;
 mod imported;
+mod issued;
 mod keys;
 mod methods;
 mod policies;

@@ -248,7 +248,7 @@ fn lists() {
     let callers = format!("a list of user ids from 0 to 4294967294 and login names, each {NAME}");
     let services = "a list of at least one of PAM services, each 1 to 64 of the characters a-z, A-Z, 0-9, '.', '_' and '-', not starting with '-' or '.'";
     let users = format!("a list of at least one of users, each {NAME}");
-    let methods = "a list of at least one of \"totp\", \"hotp\", \"sms\", \"email\", \"recovery\"";
+    let methods = "a list of at least one of \"totp\", \"hotp\", \"sms\", \"email\", \"recovery\", \"issued\"";
     let rows = [
         ("[bus]", "bus.trusted_callers", "[1, -1]", "2:23", "-1", callers.as_str()),
         ("[bus]", "bus.trusted_callers", "[4294967295]", "2:20", "4294967295", &callers),

@@ -189,6 +189,75 @@ async fn g05_enter_alone_shows_it_again_and_no_end_of_it() {
     assert!(world.is_nobody("alice").await);
 }
 
+fn speaking(language: &str) -> Context {
+    Context { language: Some(language.into()), ..sshd() }
+}
+
+/// The text beside the QR code, line by line.
+fn beside(notice: &str) -> Vec<&str> {
+    let lines = notice.lines().skip(1).filter(|line| line.chars().count() > 43);
+    lines.map(|line| line.trim_matches(['█', '▀', '▄', ' '])).collect()
+}
+
+#[tokio::test]
+async fn a_key_is_shown_in_the_language_of_the_session() {
+    let method = "[[method]]\nname = \"totp\"\nalgorithm = \"sha256\"\ndigits = 8\n\
+        time_step = \"60s\"\n";
+    let page = "[enrolment]\nregistration_uri = \"https://id.example.com/otp\"\n";
+    let world = World::new(&format!("{method}{page}{POLICY}"));
+    let login = world.first_with("alice", 1, speaking("de_DE.UTF-8")).await;
+    assert_eq!(login.step.text(), "Ersten Code eingeben (oder: hotp, text, invert): ");
+    assert!(login.notice().starts_with("Mit einer Authenticator-App scannen:\n"));
+    let mut lines = beside(login.notice());
+    let keys = lines.iter().position(|line| line.starts_with("Schlüssel: ")).unwrap();
+    lines.drain(keys..keys + 2);
+    assert_eq!(
+        lines.join("\n"),
+        "Oder diesen Schlüssel eingeben:\n\
+         Algorithmus: SHA256\n\
+         Stellen: 8\n\
+         Intervall: 60 Sekunden\n\
+         Dann hier innerhalb von 5 Minuten\n\
+         den ersten Code der App eingeben.\n\
+         Enter zeigt dies erneut an; „text“\n\
+         lässt den QR-Code weg, „invert“\n\
+         passt zu hellen Terminals.\n\
+         Oder registrieren unter\n\
+         https://id.example.com/otp"
+    );
+    let text = world.after(&login, "text").await;
+    assert_eq!(text.step.text(), "Ersten Code eingeben (oder: hotp, qr): ");
+    let (first, rest) = text.notice().split_once('\n').unwrap();
+    assert_eq!(first, "In eine Authenticator-App eingeben:");
+    assert!(rest.starts_with("Schlüssel: "), "{rest}");
+    assert!(rest.contains("Enter zeigt dies erneut an, „qr“ einen QR-Code."), "{rest}");
+    let other = world.after(&text, "hotp").await;
+    assert!(other.notice().contains("Typ: Zähler (HOTP)"), "{}", other.notice());
+    assert_eq!(other.step.text(), "Ersten Code eingeben (oder: totp, text, invert): ");
+
+    let services = World::new(&format!("[prompt.sshd]\nlanguage = \"fr\"\n{POLICY}"));
+    let login = services.first("alice").await;
+    let prompt = "Saisissez le premier code (ou\u{a0}: hotp, text, invert)\u{a0}: ";
+    assert_eq!(login.step.text(), prompt);
+}
+
+#[tokio::test]
+async fn a_terminal_of_ascii_is_shown_the_key_in_text() {
+    let world = World::new(&format!("[enrolment]\nat_login = \"60s\"\n{POLICY}"));
+    let login = world.first_with("alice", 1, speaking("de_DE.ISO-8859-1")).await;
+    assert_eq!(login.step.text(), "Ersten Code eingeben (oder: hotp, qr): ");
+    assert!(login.notice().is_ascii(), "{}", login.notice());
+    assert!(login.notice().contains("\nSchluessel: "), "{}", login.notice());
+    for word in ["", "hotp"] {
+        let again = world.after(&login, word).await;
+        assert!(again.notice().is_ascii(), "{word}: {}", again.notice());
+    }
+    world.clock.advance(60_000);
+    assert!(world.after(&login, "").await.notice().is_ascii(), "another key");
+    let picture = world.after(&login, "qr").await;
+    assert!(picture.notice().contains('█'), "for the asking");
+}
+
 #[tokio::test]
 async fn words_change_how_the_key_is_shown_and_not_the_key() {
     let world = World::new(POLICY);

@@ -284,7 +284,7 @@ async fn n02_the_tenant_is_the_issuer_or_one_of_the_configured_names() {
         if known {
             assert_eq!(shared.unwrap().0, "default");
         } else {
-            assert!(matches!(refusal(shared), Error::UnknownClient(_)), "{client:?}");
+            assert!(matches!(refusal(shared), Error::UnknownTenant(_)), "{client:?}");
             assert_eq!(world.token().await.share.as_deref(), Some("created"));
             let records = world.share_records().await;
             assert!(records[0].detail.as_ref().unwrap().starts_with("clientNotFound: "));

@@ -2,7 +2,10 @@
 
 use otp_core::{
     account::Account,
+    client::{Client, Enabling, Remembered},
+    code::Digits,
     contact::{Channel, Contacts, MailAddress, PhoneNumber},
+    issued::{IssuedCode, Reach},
     out_of_band::Challenge,
     recovery::Digest,
     secret::Secret,
@@ -98,7 +101,86 @@ pub(super) fn full() -> Account {
             Challenge { tries: 0, ..challenge(1) },
         ],
         contacts: contacts(Some("+491701234581"), Some("alice@example.com")),
+        issued: vec![
+            IssuedCode {
+                digest: Digest([0xff; 32]),
+                digits: 12,
+                code: Some(digits("000000000000")),
+                issued_ms: i64::MIN,
+                expires_ms: i64::MAX,
+                uses_left: u8::MAX,
+                service: Some(String::new()),
+                reach: Reach::Local,
+                reason: unusual.into(),
+                issued_by: u32::MAX,
+                client: Some("c1".into()),
+                ..issued("i2")
+            },
+            IssuedCode { code: None, service: None, reach: Reach::Remote, ..issued("i1") },
+            issued("i3"),
+        ],
+        clients: vec![
+            Client {
+                description: unusual.into(),
+                identity: Some(unusual.into()),
+                enabling: Enabling::Schedule("Mon..Fri 08:00-18:00".into()),
+                push: true,
+                created_ms: i64::MIN,
+                last_ms: Some(i64::MAX),
+                last_source: Some(String::new()),
+                ..client("c2")
+            },
+            Client {
+                identity: None,
+                enabling: Enabling::Disabled,
+                remembered: Some(Remembered {
+                    service: String::new(),
+                    address: unusual.into(),
+                    until_ms: i64::MIN,
+                }),
+                ..client("c1")
+            },
+            client("c3"),
+        ],
+        administrator: true,
         last_success_ms: Some(0),
+    }
+}
+
+pub(super) fn digits(text: &str) -> Digits {
+    Digits::from_ascii(text.as_bytes()).unwrap()
+}
+
+/// An issued code of no particular kind.
+pub(crate) fn issued(id: &str) -> IssuedCode {
+    IssuedCode {
+        id: id.into(),
+        digest: Digest([id.bytes().next().unwrap_or(0); 32]),
+        digits: 8,
+        code: Some(digits("77244244")),
+        issued_ms: 1_700_000_000_000,
+        expires_ms: 1_700_007_200_000,
+        uses_left: 1,
+        service: Some("sshd".into()),
+        reach: Reach::Both,
+        reason: "phone lost".into(),
+        issued_by: 0,
+        client: None,
+    }
+}
+
+/// A registered client of no particular kind.
+pub(crate) fn client(id: &str) -> Client {
+    Client {
+        id: id.into(),
+        description: format!("description of {id}"),
+        identity: Some(format!("identity of {id}")),
+        enabling: Enabling::Always,
+        push: false,
+        created_ms: 1_700_000_000_000,
+        last_ms: None,
+        last_source: None,
+        remembered: None,
     }
 }
 

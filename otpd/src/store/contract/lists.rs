@@ -197,8 +197,25 @@ pub(crate) fn enrolments(new: New<'_>) {
             expires_ms: token.expires_ms,
         };
         let outlines = tokens.iter().map(outline).collect();
-        let expected = Enrolment { enrolled, uid: Some(7), tokens: outlines };
-        put(&*store, "alice", Account { uid: Some(7), tokens, ..Account::default() });
+        let throttle = Throttle { failures: 3, locked_until_ms: Some(9) };
+        let (clients, administrator) = (vec![client("c")], enrolled);
+        let expected = Enrolment {
+            enrolled,
+            uid: Some(7),
+            throttle,
+            administrator,
+            clients: clients.clone(),
+            tokens: outlines,
+        };
+        let account = Account {
+            uid: Some(7),
+            throttle,
+            administrator,
+            clients,
+            tokens,
+            ..Account::default()
+        };
+        put(&*store, "alice", account);
         assert_eq!(wait(store.enrolment("alice")).unwrap(), Some(expected));
     }
 }

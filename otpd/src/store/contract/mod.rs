@@ -4,6 +4,7 @@ mod fixture;
 mod lists;
 mod messages;
 mod model;
+mod register;
 mod tampering;
 
 use std::{
@@ -14,17 +15,19 @@ use std::{
 
 use otp_core::{
     account::Account,
+    client::{Client, Enabling, Remembered},
     contact::{Channel, Contacts},
+    issued::{IssuedCode, Reach},
     recovery::Digest,
     share::Share,
     throttle::Throttle,
     token::{Algorithm, Factor, Standing, State, Token},
 };
 
-use self::fixture::{challenge, event, full, secret};
+use self::fixture::{challenge, digits, event, full, secret};
 use super::{
-    Asked, AuditEvent, AuditQuery, Enrolment, LEDGER_MS, LONGEST_PAYLOAD, Outgoing, Outline,
-    StoreError, TokenQuery, TokenStore, UserQuery, Work, decide,
+    Asked, AuditEvent, AuditQuery, ClientQuery, CodeQuery, Enrolment, LEDGER_MS, LONGEST_PAYLOAD,
+    Outgoing, Outline, StoreError, TokenQuery, TokenStore, UserQuery, Work, decide,
 };
 
 /// A store that can be closed, changed behind its back and opened again.
@@ -48,7 +51,8 @@ macro_rules! contract_suite {
             tampering_is_refused, accounts_that_come_or_go_are_noticed, equals_a_model,
             contacts_of_users, messages_wait_until_settled, a_reset_settles_and_still_counts,
             messages_are_counted, the_ledger_forgets, messages_with_the_change,
-            tampered_messages_are_not_sent);
+            tampered_messages_are_not_sent, code_lists, client_lists, clients_are_counted,
+            administrators_are_listed);
     };
     ($new:expr; $($case:ident),+) => {
         $(#[test]
@@ -58,13 +62,14 @@ macro_rules! contract_suite {
     };
 }
 pub(crate) use self::{
-    fixture::{contacts, message, token},
+    fixture::{client, contacts, issued, message, token},
     lists::{audit_lists, enrolments, owners, token_lists, usable_is_active, user_lists},
     messages::{
         a_reset_settles_and_still_counts, contacts_of_users, messages_are_counted,
         messages_wait_until_settled, messages_with_the_change, the_ledger_forgets,
     },
     model::equals_a_model,
+    register::{administrators_are_listed, client_lists, clients_are_counted, code_lists},
     tampering::{
         Tamper, accounts_that_come_or_go_are_noticed, tampered_messages_are_not_sent,
         tampering_is_refused,
@@ -85,6 +90,10 @@ fn put(store: &dyn TokenStore, user: &str, account: Account) {
 fn expect(store: &dyn TokenStore, user: &str, account: Option<Account>) {
     let name = user.to_owned();
     wait(decide(store, user, move |work| assert_eq!(work.account, account, "{name}"))).unwrap();
+}
+
+fn remembered(service: &str, address: &str, until_ms: i64) -> Remembered {
+    Remembered { service: service.into(), address: address.into(), until_ms }
 }
 
 fn change(store: &dyn TokenStore, user: &str, f: impl FnOnce(&mut Account) + Send + 'static) {
@@ -162,6 +171,38 @@ pub(crate) fn round_trip(new: New<'_>) {
         |account| account.contacts = contacts(None, Some("a@b")),
         |account| account.contacts = Contacts::default(),
         |account| account.challenges.clear(),
+        |account| account.issued[0].digest = Digest([5; 32]),
+        |account| account.issued[0].digits = 6,
+        |account| account.issued[0].code = Some(digits("123456")),
+        |account| account.issued[0].expires_ms = 5,
+        |account| account.issued[0].issued_ms = 4,
+        |account| account.issued[0].uses_left = 0,
+        |account| account.issued[0].service = None,
+        |account| account.issued[0].reach = Reach::Both,
+        |account| account.issued[0].reason = String::new(),
+        |account| account.issued[0].issued_by = 0,
+        |account| account.issued[0].client = None,
+        |account| account.issued[0].code = None,
+        |account| account.issued.swap(0, 2),
+        |account| drop(account.issued.remove(0)),
+        |account| account.issued.push(issued("i9")),
+        |account| account.issued[0].id = "i8".into(),
+        |account| account.issued.clear(),
+        |account| account.clients[0].description = String::new(),
+        |account| account.clients[0].identity = None,
+        |account| account.clients[0].enabling = Enabling::Always,
+        |account| account.clients[0].push = false,
+        |account| account.clients[0].created_ms = 1,
+        |account| account.clients[0].last_ms = None,
+        |account| account.clients[0].last_source = None,
+        |account| account.clients[0].remembered = Some(remembered("sshd", "::1", 9)),
+        |account| account.clients[1].remembered = None,
+        |account| account.clients.swap(0, 2),
+        |account| drop(account.clients.remove(0)),
+        |account| account.clients.push(client("c9")),
+        |account| account.clients[0].id = "c8".into(),
+        |account| account.clients.clear(),
+        |account| account.administrator = false,
         |account| account.tokens.clear(),
     ];
     let mut model = full();

@@ -24,6 +24,11 @@ enum Step {
     Send { token: usize, to: u8, late_ms: i64 },
     Answer(usize),
     Expire(usize),
+    IssueCode { seed: u8, kept: bool },
+    UseCode(usize),
+    AddClient { seed: u8, until_ms: Option<i64> },
+    DropClient(usize),
+    Mark(bool),
     Settle(usize),
     Nothing,
 }
@@ -176,6 +181,26 @@ impl Step {
                 let challenge = &mut account.challenges[at];
                 challenge.tries = challenge.tries.saturating_sub(1);
             }
+            Self::IssueCode { seed, kept } => {
+                let mut code = issued(&format!("issued-{number}"));
+                code.digest = Digest([seed; 32]);
+                code.code = code.code.filter(|_| kept);
+                account.issued.push(code);
+            }
+            Self::UseCode(at) if at < account.issued.len() => {
+                account.issued[at].uses_left = 0;
+                account.issued[at].code = None;
+                account.issued.drain(..at);
+            }
+            Self::AddClient { seed, until_ms } => account.clients.push(Client {
+                identity: (seed > 9).then(|| format!("{seed}")),
+                remembered: until_ms.map(|until_ms| remembered("sshd", "::1", until_ms)),
+                ..client(&format!("client-{number}"))
+            }),
+            Self::DropClient(at) if at < account.clients.len() => {
+                account.clients.remove(at);
+            }
+            Self::Mark(administrator) => account.administrator = administrator,
             Self::Expire(at) if at < account.challenges.len() => {
                 drop(account.challenges.drain(..=at));
             }
@@ -208,6 +233,11 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         2 => (0..3_usize).prop_map(Step::Answer),
         1 => (0..3_usize).prop_map(Step::Expire),
+        2 => (any::<u8>(), any::<bool>()).prop_map(|(seed, kept)| Step::IssueCode { seed, kept }),
+        1 => (0..3_usize).prop_map(Step::UseCode),
+        2 => (any::<u8>(), time()).prop_map(|(seed, until_ms)| Step::AddClient { seed, until_ms }),
+        1 => (0..3_usize).prop_map(Step::DropClient),
+        1 => any::<bool>().prop_map(Step::Mark),
         2 => (0..6_usize).prop_map(Step::Settle),
         1 => Just(Step::Nothing),
     ]

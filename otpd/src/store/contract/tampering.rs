@@ -87,6 +87,74 @@ pub(crate) enum Tamper {
         user: &'static str,
         service: &'static str,
     },
+    Administrator {
+        user: &'static str,
+    },
+    DeleteIssued {
+        user: &'static str,
+    },
+    GiveIssued {
+        code: &'static str,
+        to: &'static str,
+    },
+    IssuedUses {
+        code: &'static str,
+        uses_left: u8,
+    },
+    IssuedExpires {
+        code: &'static str,
+        expires_ms: i64,
+    },
+    IssuedDigest {
+        code: &'static str,
+        digest: u8,
+    },
+    IssuedReach {
+        code: &'static str,
+        reach: &'static str,
+    },
+    IssuedService {
+        code: &'static str,
+    },
+    IssuedClient {
+        code: &'static str,
+        client: &'static str,
+    },
+    SwapCodes {
+        one: &'static str,
+        other: &'static str,
+    },
+    DeleteClients {
+        user: &'static str,
+    },
+    GiveClient {
+        client: &'static str,
+        to: &'static str,
+    },
+    ClientIdentity {
+        client: &'static str,
+        identity: &'static str,
+    },
+    ClientEnabling {
+        client: &'static str,
+        enabling: &'static str,
+    },
+    ClientUntil {
+        client: &'static str,
+        until_ms: i64,
+    },
+    ClientAddress {
+        client: &'static str,
+        address: &'static str,
+    },
+    ClientCreated {
+        client: &'static str,
+        created_ms: i64,
+    },
+    /// Makes a remembered client a registered one.
+    RegisterClient {
+        client: &'static str,
+    },
     SwapPayloads {
         one: &'static str,
         other: &'static str,
@@ -138,11 +206,18 @@ fn victims() -> [(&'static str, Account); 2] {
         recovery: vec![Digest([1; 32])],
         challenges: vec![challenge(1), challenge(2)],
         contacts: contacts(Some("+491701234581"), None),
+        issued: vec![issued("alice-1"), IssuedCode { uses_left: 0, ..issued("alice-2") }],
+        clients: vec![
+            Client { enabling: Enabling::Disabled, ..client("alice-c") },
+            Client { remembered: Some(remembered("sshd", "192.0.2.1", 5)), ..client("alice-d") },
+        ],
         ..Account::default()
     };
     let bob = Account {
         tokens: vec![token("b1")],
         contacts: contacts(Some("+15550000"), None),
+        issued: vec![issued("bob-1")],
+        clients: vec![client("bob-c")],
         ..Account::default()
     };
     [("alice", alice), ("bob", bob)]
@@ -187,6 +262,25 @@ pub(crate) fn tampering_is_refused(new: New<'_>) {
         Tamper::ChallengeExpires { user: "alice", expires_ms: i64::MAX },
         Tamper::ChallengeDigest { user: "alice", digest: 7 },
         Tamper::ChallengeService { user: "alice", service: "sudo" },
+        Tamper::Administrator { user: "alice" },
+        Tamper::DeleteIssued { user: "alice" },
+        Tamper::GiveIssued { code: "bob-1", to: "alice" },
+        Tamper::IssuedUses { code: "alice-2", uses_left: 9 },
+        Tamper::IssuedExpires { code: "alice-1", expires_ms: i64::MAX },
+        Tamper::IssuedDigest { code: "alice-1", digest: 7 },
+        Tamper::IssuedReach { code: "alice-1", reach: "remote" },
+        Tamper::IssuedService { code: "alice-1" },
+        Tamper::IssuedClient { code: "alice-1", client: "alice-c" },
+        Tamper::SwapCodes { one: "alice-1", other: "bob-1" },
+        Tamper::SwapCodes { one: "alice-1", other: "alice-2" },
+        Tamper::DeleteClients { user: "alice" },
+        Tamper::GiveClient { client: "bob-c", to: "alice" },
+        Tamper::ClientIdentity { client: "alice-d", identity: "192.0.2.2" },
+        Tamper::ClientEnabling { client: "alice-c", enabling: "always" },
+        Tamper::ClientUntil { client: "alice-d", until_ms: i64::MAX },
+        Tamper::ClientAddress { client: "alice-d", address: "192.0.2.2" },
+        Tamper::ClientCreated { client: "alice-d", created_ms: 1_800_000_000_000 },
+        Tamper::RegisterClient { client: "alice-d" },
     ] {
         let backend = tampered(new, &change);
         let store = backend.open().unwrap();

@@ -1,4 +1,8 @@
-use otp_core::token::Algorithm;
+use otp_core::{
+    client::{Enabling, Remembered},
+    issued::Reach,
+    token::Algorithm,
+};
 
 use super::*;
 
@@ -57,12 +61,49 @@ fn record() -> AccountRecord {
             TokenRecord { share: showing("one", 1, 2), accepted: 3, ..token("a") },
             token("b"),
         ],
+        issued: vec![issued(1), issued(2)],
+        clients: vec![client("c"), client("d")],
         ..old_record()
     }
 }
 
 fn showing(by: &str, since_ms: i64, until_ms: i64) -> Share {
     Share::Showing { by: by.into(), since_ms, until_ms }
+}
+
+fn issued(byte: u8) -> IssuedRecord {
+    IssuedRecord {
+        id: "i".into(),
+        digest: Digest([byte; 32]),
+        digits: 8,
+        code: Some(vec![1; 48]),
+        issued_ms: 1,
+        expires_ms: 2,
+        uses_left: 1,
+        service: Some("sshd".into()),
+        reach: Reach::Both,
+        reason: "reason".into(),
+        issued_by: 1,
+        client: Some("c".into()),
+    }
+}
+
+fn client(id: &str) -> Client {
+    Client {
+        id: id.into(),
+        description: "client".into(),
+        identity: Some("identity".into()),
+        enabling: Enabling::Always,
+        push: false,
+        created_ms: 1,
+        last_ms: Some(2),
+        last_source: Some("192.0.2.1".into()),
+        remembered: Some(Remembered {
+            service: "sshd".into(),
+            address: "192.0.2.1".into(),
+            until_ms: 3,
+        }),
+    }
 }
 
 #[test]
@@ -136,6 +177,43 @@ fn the_mac_is_over_everything() {
         &|record| record.challenges[0].sent_ms = 0,
         &|record| record.challenges[0].expires_ms = 3,
         &|record| record.challenges[0].tries = 4,
+        &|record| record.administrator = true,
+        &|record| record.issued.clear(),
+        &|record| record.issued.truncate(1),
+        &|record| record.issued.swap(0, 1),
+        &|record| record.issued.push(issued(3)),
+        &|record| record.issued[0].id = "j".into(),
+        &|record| record.issued[0].digest = Digest([9; 32]),
+        &|record| record.issued[0].digits = 6,
+        &|record| record.issued[0].code = None,
+        &|record| record.issued[0].code = Some(vec![1; 47]),
+        &|record| record.issued[0].issued_ms = 0,
+        &|record| record.issued[0].expires_ms = 3,
+        &|record| record.issued[0].uses_left = 2,
+        &|record| record.issued[0].service = None,
+        &|record| record.issued[0].service = Some(String::new()),
+        &|record| record.issued[0].reach = Reach::Local,
+        &|record| record.issued[0].reason = String::new(),
+        &|record| record.issued[0].issued_by = 0,
+        &|record| record.issued[0].client = None,
+        &|record| record.clients.clear(),
+        &|record| record.clients.truncate(1),
+        &|record| record.clients.swap(0, 1),
+        &|record| record.clients.push(client("e")),
+        &|record| record.clients[0].id = "d".into(),
+        &|record| record.clients[0].description = String::new(),
+        &|record| record.clients[0].identity = None,
+        &|record| record.clients[0].identity = Some(String::new()),
+        &|record| record.clients[0].enabling = Enabling::Disabled,
+        &|record| record.clients[0].push = true,
+        &|record| record.clients[0].created_ms = 0,
+        &|record| record.clients[0].last_ms = None,
+        &|record| record.clients[0].last_source = None,
+        &|record| record.clients[0].last_source = Some(String::new()),
+        &|record| record.clients[0].remembered = None,
+        &|record| record.clients[0].remembered.as_mut().unwrap().service = "sudo".into(),
+        &|record| record.clients[0].remembered.as_mut().unwrap().address = "::1".into(),
+        &|record| record.clients[0].remembered.as_mut().unwrap().until_ms = 4,
     ];
     for (number, change) in changes.iter().enumerate() {
         let mut changed = record();
@@ -164,6 +242,14 @@ fn no_field_is_taken_for_another() {
         ],
         ..old_record()
     };
+    let with_issued = |codes: &[u8]| AccountRecord {
+        issued: codes.iter().map(|byte| issued(*byte)).collect(),
+        ..old_record()
+    };
+    let with_clients = |ids: &[&str]| AccountRecord {
+        clients: ids.iter().map(|id| client(id)).collect(),
+        ..old_record()
+    };
     let records = [
         used(Share::Created, 0, 0),
         used(Share::Shared, 0, 0),
@@ -176,6 +262,15 @@ fn no_field_is_taken_for_another() {
         used(Share::Created, 0, 1),
         old_record(),
         record(),
+        with_issued(&[1]),
+        with_issued(&[1, 1]),
+        with_clients(&["c"]),
+        with_clients(&["c", "c"]),
+        AccountRecord { administrator: true, ..old_record() },
+        AccountRecord { administrator: true, ..with_clients(&["c"]) },
+        contacts(b"issued"),
+        contacts(b"client"),
+        contacts(b"administrator"),
         recovery(&[]),
         recovery(&[1]),
         recovery(&[1, 2, 1]),

@@ -8,13 +8,14 @@ use rusqlite::{
     params,
 };
 
-use super::{messages, rows, schema, setup};
+use super::{lists, messages, register, rows, schema, setup};
 use crate::{
     keys::Keys,
     store::{
-        Asked, Enrolment, Ledger, Outgoing, StoreError, Transition, Work,
+        Asked, CodeQuery, CodeRow, Enrolment, Ledger, Outgoing, StoreError, Transition, Work,
         canonical::Canonical,
         record::{AccountRecord, Tag, Vault},
+        register::IssuedRecord,
     },
 };
 
@@ -204,6 +205,29 @@ impl Database {
         Ok(self.record(user)?.map(|record| record.enrolment()))
     }
 
+    /// Issued codes that match, with those that are kept opened, and how many match in all.
+    ///
+    /// # Errors
+    /// As the file's, or for a row that is not as it was written.
+    pub(super) fn codes(&self, query: &CodeQuery) -> Result<(Vec<CodeRow>, u64), StoreError> {
+        let _snapshot = self.snapshot()?;
+        let (records, total) = lists::codes(&self.connection, query)?;
+        let row = |(user, record): (String, IssuedRecord)| CodeRow {
+            code: self.vault.open_code(&user, &record).flatten(),
+            user,
+            id: record.id,
+            issued_ms: record.issued_ms,
+            expires_ms: record.expires_ms,
+            uses_left: record.uses_left,
+            service: record.service,
+            reach: record.reach,
+            reason: record.reason,
+            issued_by: record.issued_by,
+            client: record.client,
+        };
+        Ok((records.into_iter().map(row).collect(), total))
+    }
+
     /// Writes that a health check was here, within the transaction in progress.
     ///
     /// # Errors
@@ -277,6 +301,12 @@ impl Database {
 }
 
 impl Ledger for Database {
+    fn clients(&self) -> Result<u32, StoreError> {
+        let mut statement = self.connection.prepare_cached(register::REGISTERED)?;
+        let count: i64 = statement.query_row([], |row| row.get(0))?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
     fn count(&self, asked: Asked<'_>, since_ms: i64) -> Result<u32, StoreError> {
         Ok(messages::count(&self.connection, &self.vault, asked, since_ms)?)
     }

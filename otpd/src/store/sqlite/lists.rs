@@ -6,8 +6,11 @@ use otp_core::{
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, params_from_iter};
 
-use super::rows;
-use crate::store::{AuditEvent, AuditQuery, StoreStatus, TokenQuery, TokenRow, UserQuery, UserRow};
+use super::{register, rows};
+use crate::store::{
+    AuditEvent, AuditQuery, ClientQuery, ClientRow, CodeQuery, StoreStatus, TokenQuery, TokenRow,
+    UserQuery, UserRow, register::IssuedRecord,
+};
 
 /// Conditions that all hold, with their values. The texts are this file's own; only values come
 /// from outside, and only as parameters.
@@ -110,11 +113,14 @@ pub(super) fn tokens(connection: &Connection, query: &TokenQuery) -> Result<(Vec
 /// The condition of the index token_showing, verbatim, so that it is used.
 pub(super) const SHOWING: &str = "share = 'showing'";
 
-const USERS: &str = "SELECT user, uid, failures, locked_until_ms, last_success_ms, \
+const USERS: &str = "SELECT user, uid, failures, locked_until_ms, last_success_ms, administrator, \
     (SELECT count(*) FROM recovery WHERE recovery.user = account.user) AS recovery FROM account";
 
 /// The condition of the index account_throttled, verbatim, so that it is used.
 pub(super) const THROTTLED: &str = "(failures > 0 OR locked_until_ms IS NOT NULL)";
+
+/// The condition of the index account_administrator, verbatim, so that it is used.
+pub(super) const ADMINISTRATORS: &str = "administrator = 1";
 
 /// Users that match, by name, and how many match in all.
 ///
@@ -125,6 +131,9 @@ pub(super) fn users(connection: &Connection, query: &UserQuery) -> Result<(Vec<U
     filter.wanted("user = ?", &query.user);
     // Not LIKE: nothing in the text is a wildcard.
     filter.wanted("instr(user, ?) > 0", &query.search);
+    if query.administrators {
+        filter.conditions.push(ADMINISTRATORS);
+    }
     if query.locked {
         filter.conditions.push(THROTTLED);
         match &query.disable_after {
@@ -149,6 +158,7 @@ pub(super) fn users(connection: &Connection, query: &UserQuery) -> Result<(Vec<U
                 locked_until_ms: row.get("locked_until_ms")?,
             },
             last_success_ms: row.get("last_success_ms")?,
+            administrator: row.get("administrator")?,
         })
     })?;
     for row in &mut rows {
@@ -169,6 +179,67 @@ fn tokens_of(connection: &Connection, user: &str, now_ms: i64) -> Result<(u32, u
         usable += u32::from(standing == Standing::Active);
     }
     Ok((tokens, usable))
+}
+
+/// Issued codes that match, by user name and age, sealed, and how many match in all.
+///
+/// # Errors
+/// As the file's, or for a row that is not as it was written.
+pub(super) fn codes(
+    connection: &Connection,
+    query: &CodeQuery,
+) -> Result<(Vec<(String, IssuedRecord)>, u64)> {
+    let mut filter = Filter::default();
+    filter.wanted("user = ?", &query.user);
+    filter.wanted("id = ?", &query.id);
+    // The condition of the index issued_kept, verbatim.
+    filter.wanted("code IS NOT NULL AND expires_ms <= ?", &query.kept_beyond_ms);
+    let total = filter.total(connection, "issued")?;
+    filter.values.extend([&query.limit as &dyn ToSql, &query.offset]);
+    let row = |row: &Row<'_>| Ok((row.get("user")?, register::issued(row)?));
+    let order = "ORDER BY user, position LIMIT ? OFFSET ?";
+    Ok((filter.rows(connection, "SELECT * FROM issued", order, row)?, total))
+}
+
+/// Clients that match, by user name and age, and how many match in all.
+///
+/// # Errors
+/// As the file's, or for a row that is not as it was written.
+pub(super) fn clients(
+    connection: &Connection,
+    query: &ClientQuery,
+) -> Result<(Vec<ClientRow>, u64)> {
+    let mut filter = Filter::default();
+    filter.wanted("user = ?", &query.user);
+    filter.wanted("id = ?", &query.id);
+    // Not LIKE: nothing in the text is a wildcard.
+    if let Some(text) = &query.search {
+        filter.add(
+            if query.search_identities {
+                "(instr(user, ?) > 0 OR instr(description, ?) > 0 OR \
+                 instr(coalesce(identity, ''), ?) > 0)"
+            } else {
+                "(instr(user, ?) > 0 OR instr(description, ?) > 0)"
+            },
+            text,
+        );
+        filter.values.push(text);
+        if query.search_identities {
+            filter.values.push(text);
+        }
+    }
+    let total = filter.total(connection, "client")?;
+    filter.values.extend([&query.limit as &dyn ToSql, &query.offset]);
+    let all = "SELECT *, (SELECT administrator FROM account WHERE account.user = client.user) AS \
+        administrator FROM client";
+    let rows = filter.rows(connection, all, "ORDER BY user, position LIMIT ? OFFSET ?", |row| {
+        Ok(ClientRow {
+            user: row.get("user")?,
+            client: register::client(row)?,
+            administrator: row.get("administrator")?,
+        })
+    })?;
+    Ok((rows, total))
 }
 
 /// Audit records that match: the newest `limit`, oldest first, with their numbers.
@@ -216,6 +287,7 @@ pub(super) fn counts(connection: &Connection) -> Result<StoreStatus> {
     Ok(StoreStatus {
         users: count("SELECT accounts FROM meta")?,
         tokens: count("SELECT count(*) FROM token")?,
+        clients: count(register::REGISTERED)?,
         ..StoreStatus::default()
     })
 }

@@ -7,6 +7,7 @@ mod file;
 mod init;
 mod lists;
 mod messages;
+mod register;
 mod rows;
 mod schema;
 #[cfg(test)]
@@ -24,8 +25,9 @@ use self::{
     worker::{Change, Query, Task, Worker},
 };
 use super::{
-    AuditEvent, AuditQuery, Enrolment, Outgoing, Pending, StoreError, StoreStatus, TokenQuery,
-    TokenRow, TokenStore, Transition, UserQuery, UserRow,
+    AuditEvent, AuditQuery, ClientQuery, ClientRow, CodeQuery, CodeRow, Enrolment, Outgoing,
+    Pending, StoreError, StoreStatus, TokenQuery, TokenRow, TokenStore, Transition, UserQuery,
+    UserRow,
 };
 use crate::keys::Keys;
 
@@ -174,6 +176,23 @@ impl TokenStore for SqliteStore {
         Box::pin(self.read(&self.lister, move |database| {
             let _snapshot = database.snapshot()?;
             Ok(lists::users(&database.connection, &query)?)
+        }))
+    }
+
+    fn codes<'a>(
+        &'a self,
+        query: CodeQuery,
+    ) -> Pending<'a, Result<(Vec<CodeRow>, u64), StoreError>> {
+        Box::pin(self.read(&self.lister, move |database| database.codes(&query)))
+    }
+
+    fn clients<'a>(
+        &'a self,
+        query: ClientQuery,
+    ) -> Pending<'a, Result<(Vec<ClientRow>, u64), StoreError>> {
+        Box::pin(self.read(&self.lister, move |database| {
+            let _snapshot = database.snapshot()?;
+            Ok(lists::clients(&database.connection, &query)?)
         }))
     }
 

@@ -12,6 +12,7 @@ use rusqlite::{
     Connection, OptionalExtension, Params, Result, Row, named_params, params, types::FromSqlError,
 };
 
+use super::register;
 use crate::store::{
     AuditEvent, StoreError,
     record::{AccountRecord, Tag, TokenRecord},
@@ -19,8 +20,8 @@ use crate::store::{
 };
 
 /// The statement that reads a user's account row.
-pub(super) const ACCOUNT: &str = "SELECT uid, failures, locked_until_ms, last_success_ms, contacts, mac \
-     FROM account WHERE user = ?1";
+pub(super) const ACCOUNT: &str = "SELECT uid, failures, locked_until_ms, last_success_ms, contacts, \
+     administrator, mac FROM account WHERE user = ?1";
 /// The statement that reads a user's tokens.
 pub(super) const TOKENS: &str = "SELECT * FROM token WHERE user = ?1 ORDER BY position";
 /// The statement that reads a user's recovery digests.
@@ -30,7 +31,7 @@ pub(super) const CHALLENGES: &str = "SELECT token, service, digest, sent_ms, exp
     FROM challenge WHERE user = ?1 ORDER BY position";
 /// The statement that changes an account row.
 pub(super) const UPDATE_ACCOUNT: &str = "UPDATE account SET uid = ?2, failures = ?3, \
-    locked_until_ms = ?4, last_success_ms = ?5, contacts = ?6, mac = ?7 WHERE user = ?1";
+    locked_until_ms = ?4, last_success_ms = ?5, contacts = ?6, mac = ?7, administrator = ?8 WHERE user = ?1";
 /// The statement that changes a token.
 pub(super) const UPDATE_TOKEN: &str = "UPDATE token SET position = :position, label = :label, \
     method = :method, type = :type, algorithm = :algorithm, digits = :digits, t0_ms = :t0_ms, \
@@ -47,7 +48,7 @@ pub(super) const PRUNE: &str = "DELETE FROM audit WHERE id <= (SELECT max(id) FR
 ///
 /// # Errors
 /// [`StoreError::Integrity`] when a row cannot be what was written, or when tokens,
-/// recovery codes or challenges are there without their account.
+/// recovery codes, challenges, issued codes or clients are there without their account.
 pub(super) fn load(
     connection: &Connection,
     user: &str,
@@ -74,9 +75,10 @@ fn read(connection: &Connection, user: &str) -> Result<(AccountRecord, Option<Ve
                 throttle: Throttle { failures: row.get(1)?, locked_until_ms: row.get(2)? },
                 last_success_ms: row.get(3)?,
                 contacts: row.get(4)?,
+                administrator: row.get(5)?,
                 ..AccountRecord::default()
             };
-            Ok((record, row.get(5)?))
+            Ok((record, row.get(6)?))
         })
         .optional()?;
     let (account, mac) = account.unzip();
@@ -90,8 +92,16 @@ fn read(connection: &Connection, user: &str) -> Result<(AccountRecord, Option<Ve
         .prepare_cached(CHALLENGES)?
         .query_map([user], challenge)?
         .collect::<Result<_>>()?;
+    let issued = connection
+        .prepare_cached(register::ISSUED)?
+        .query_map([user], register::issued)?
+        .collect::<Result<_>>()?;
+    let clients = connection
+        .prepare_cached(register::CLIENTS)?
+        .query_map([user], register::client)?
+        .collect::<Result<_>>()?;
     let account = account.unwrap_or_default();
-    Ok((AccountRecord { tokens, recovery, challenges, ..account }, mac))
+    Ok((AccountRecord { tokens, recovery, challenges, issued, clients, ..account }, mac))
 }
 
 fn challenge(row: &Row<'_>) -> Result<Challenge> {
@@ -199,7 +209,7 @@ pub(super) fn save(
     after: Option<(&AccountRecord, Tag)>,
 ) -> Result<()> {
     let Some((record, mac)) = after else {
-        for table in ["challenge", "recovery", "token", "account"] {
+        for table in ["client", "issued", "challenge", "recovery", "token", "account"] {
             execute(connection, &format!("DELETE FROM {table} WHERE user = ?1"), [user])?;
         }
         return Ok(());
@@ -208,7 +218,7 @@ pub(super) fn save(
         UPDATE_ACCOUNT
     } else {
         "INSERT INTO account (user, uid, failures, locked_until_ms, last_success_ms, contacts, \
-         mac) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+         mac, administrator) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
     };
     let throttle = record.throttle;
     execute(
@@ -221,14 +231,17 @@ pub(super) fn save(
             throttle.locked_until_ms,
             record.last_success_ms,
             record.contacts,
-            mac
+            mac,
+            record.administrator,
         ],
     )?;
     let nothing = AccountRecord::default();
     let before = before.unwrap_or(&nothing);
     save_tokens(connection, user, &before.tokens, &record.tokens)?;
     save_recovery(connection, user, &before.recovery, &record.recovery)?;
-    save_challenges(connection, user, &before.challenges, &record.challenges)
+    save_challenges(connection, user, &before.challenges, &record.challenges)?;
+    register::save_issued(connection, user, &before.issued, &record.issued)?;
+    register::save_clients(connection, user, &before.clients, &record.clients)
 }
 
 fn save_tokens(

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../schema/0001.sql"),
     include_str!("../schema/0002.sql"),
     include_str!("../schema/0003.sql"),
+    include_str!("../schema/0004.sql"),
 ];
 
 /// Makes the first version's tables and all that follow, in a file that has none.
@@ -99,7 +100,7 @@ mod tests {
         assert_eq!(refusal(""), Ok(()));
         assert!(refusal("PRAGMA application_id = 1").unwrap_err().contains("not a store of otpd"));
         assert!(refusal("PRAGMA user_version = 0").unwrap_err().contains("not a store of otpd"));
-        assert!(refusal("PRAGMA user_version = 4").unwrap_err().contains("schema version 4"));
+        assert!(refusal("PRAGMA user_version = 5").unwrap_err().contains("schema version 5"));
         assert!(refusal("PRAGMA user_version = -1").unwrap_err().contains("schema version"));
     }
 }

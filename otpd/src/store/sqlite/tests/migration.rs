@@ -6,6 +6,7 @@ use otp_core::{
     consume::{Rules, Scope, consume},
     contact::{Channel, Contacts},
     hotp,
+    issued::Terms,
     recovery::Digest,
     share::Share,
     throttle::Lockout,
@@ -15,7 +16,7 @@ use otp_core::{
 
 use super::*;
 use crate::store::{
-    contract::{contacts, message, token, wait},
+    contract::{client, contacts, issued, message, token, wait},
     decide,
 };
 
@@ -40,10 +41,14 @@ fn accounts() -> [(&'static str, Account); 3] {
 }
 
 /// The tables of each version.
-const VERSIONS: [(&str, &[&str]); 2] = [
+const VERSIONS: [(&str, &[&str]); 3] = [
     (include_str!("../../schema/0001.sql"), &["meta", "account", "token", "recovery", "audit"]),
     (
         include_str!("../../schema/0002.sql"),
+        &["meta", "account", "token", "recovery", "audit", "challenge", "message"],
+    ),
+    (
+        include_str!("../../schema/0003.sql"),
         &["meta", "account", "token", "recovery", "audit", "challenge", "message"],
     ),
 ];
@@ -96,7 +101,7 @@ fn old_home() -> Home {
 fn a_store_of_version_1_opens_and_its_users_log_in() {
     let home = old_home();
     let store = home.open().unwrap();
-    assert_eq!(wait(store.status(0)).unwrap().schema, 3);
+    assert_eq!(wait(store.status(0)).unwrap().schema, 4);
     let audit = wait(store.audit(AuditQuery { limit: 9, ..AuditQuery::default() })).unwrap();
     assert_eq!(audit.len(), 3);
     for (user, account) in accounts() {
@@ -112,6 +117,7 @@ fn a_store_of_version_1_opens_and_its_users_log_in() {
                 recovery_key: &[0; 32],
                 recovery: false,
                 service: "sshd",
+                issued: Terms::default(),
             };
             let reply = Reply::parse(code.expose());
             consume(work.account.as_mut(), &reply, Scope::Login, &rules, 1_000)
@@ -128,7 +134,7 @@ fn a_store_of_version_1_opens_and_its_users_log_in() {
     }))
     .unwrap();
     drop(store);
-    assert_eq!(user_version(&home), 3);
+    assert_eq!(user_version(&home), 4);
     let store = home.open().unwrap();
     assert_eq!(wait(store.queued()).unwrap().len(), 1);
     let bob = wait(store.enrolment("bob")).unwrap().unwrap();
@@ -163,7 +169,7 @@ fn a_store_of_version_2_opens_with_what_was_told_at_enrolment() {
     }))
     .unwrap();
     drop(store);
-    assert_eq!(user_version(&home), 3);
+    assert_eq!(user_version(&home), 4);
     wait(decide(&home.open().unwrap(), "alice", |work| {
         assert_eq!(work.account.as_ref().unwrap().tokens[0].share, Share::Shared);
     }))
@@ -177,4 +183,39 @@ fn an_upgrade_mends_nothing_that_was_changed() {
     let store = home.open().unwrap();
     assert!(matches!(wait(store.enrolment("alice")), Err(StoreError::Integrity(_))));
     assert!(wait(store.enrolment("bob")).unwrap().is_some());
+}
+
+#[test]
+fn a_store_of_version_3_opens_and_codes_are_issued() {
+    let home = Home::new();
+    let account = || Account {
+        tokens: vec![Token { share: Share::Shared, accepted: 7, ..token("a1") }],
+        contacts: contacts(Some("+15550000"), Some("alice@example.com")),
+        ..Account::default()
+    };
+    let store = home.open().unwrap();
+    wait(decide(&store, "alice", move |work| work.account = Some(account()))).unwrap();
+    wait(decide(&store, "bob", |work| work.account = Some(Account::default()))).unwrap();
+    drop(store);
+    make_old(&home, 3);
+    assert_eq!(user_version(&home), 3);
+    let store = home.open().unwrap();
+    assert_eq!(wait(store.status(0)).unwrap().schema, 4);
+    wait(decide(&store, "alice", move |work| {
+        assert_eq!(work.account, Some(account()));
+        let account = work.account.as_mut().unwrap();
+        account.issued.push(issued("i"));
+        account.clients.push(client("c"));
+        account.administrator = true;
+    }))
+    .unwrap();
+    drop(store);
+    let store = home.open().unwrap();
+    wait(decide(&store, "alice", |work| {
+        let account = work.account.as_ref().unwrap();
+        assert_eq!((&account.issued, &account.clients), (&vec![issued("i")], &vec![client("c")]));
+        assert!(account.administrator);
+    }))
+    .unwrap();
+    assert_eq!(wait(store.enrolment("bob")).unwrap().unwrap().clients, []);
 }

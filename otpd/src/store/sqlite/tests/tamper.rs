@@ -3,7 +3,7 @@
 use super::*;
 
 /// The tables with a user's rows, the account last.
-const TABLES: [&str; 4] = ["challenge", "recovery", "token", "account"];
+const TABLES: [&str; 6] = ["client", "issued", "challenge", "recovery", "token", "account"];
 
 /// The statements that do it.
 pub(super) fn sql(change: &Tamper) -> String {
@@ -80,6 +80,55 @@ pub(super) fn sql(change: &Tamper) -> String {
         Tamper::ChallengeService { user, service } => {
             format!("UPDATE challenge SET service = '{service}' WHERE user = '{user}'")
         }
+        Tamper::Administrator { user } => {
+            format!("UPDATE account SET administrator = 1 WHERE user = '{user}'")
+        }
+        Tamper::DeleteIssued { user } => format!("DELETE FROM issued WHERE user = '{user}'"),
+        Tamper::GiveIssued { code, to } => {
+            format!("UPDATE issued SET user = '{to}', position = 99 WHERE id = '{code}'")
+        }
+        Tamper::IssuedUses { code, uses_left } => {
+            format!("UPDATE issued SET uses_left = {uses_left} WHERE id = '{code}'")
+        }
+        Tamper::IssuedExpires { code, expires_ms } => {
+            format!("UPDATE issued SET expires_ms = {expires_ms} WHERE id = '{code}'")
+        }
+        Tamper::IssuedDigest { code, digest } => {
+            let digest = format!("{digest:02x}").repeat(32);
+            format!("UPDATE issued SET digest = x'{digest}' WHERE id = '{code}'")
+        }
+        Tamper::IssuedReach { code, reach } => {
+            format!("UPDATE issued SET reach = '{reach}' WHERE id = '{code}'")
+        }
+        Tamper::IssuedService { code } => {
+            format!("UPDATE issued SET service = NULL WHERE id = '{code}'")
+        }
+        Tamper::IssuedClient { code, client } => {
+            format!("UPDATE issued SET client = '{client}' WHERE id = '{code}'")
+        }
+        Tamper::SwapCodes { one, other } => swap("issued", "code", one, other),
+        Tamper::DeleteClients { user } => format!("DELETE FROM client WHERE user = '{user}'"),
+        Tamper::GiveClient { client, to } => {
+            format!("UPDATE client SET user = '{to}', position = 99 WHERE id = '{client}'")
+        }
+        Tamper::ClientIdentity { client, identity } => {
+            format!("UPDATE client SET identity = '{identity}' WHERE id = '{client}'")
+        }
+        Tamper::ClientEnabling { client, enabling } => {
+            format!("UPDATE client SET enabling = '{enabling}' WHERE id = '{client}'")
+        }
+        Tamper::ClientUntil { client, until_ms } => {
+            format!("UPDATE client SET until_ms = {until_ms} WHERE id = '{client}'")
+        }
+        Tamper::ClientAddress { client, address } => {
+            format!("UPDATE client SET address = '{address}' WHERE id = '{client}'")
+        }
+        Tamper::ClientCreated { client, created_ms } => {
+            format!("UPDATE client SET created_ms = {created_ms} WHERE id = '{client}'")
+        }
+        Tamper::RegisterClient { client } => format!(
+            "UPDATE client SET until_ms = NULL, service = NULL, address = NULL WHERE id = '{client}'"
+        ),
         Tamper::SwapPayloads { one, other } => swap("message", "payload", one, other),
         Tamper::DamagePayload { message } => format!(
             "UPDATE message SET payload = CAST(substr(payload, 2) || x'00' AS BLOB) WHERE id = '{message}' \
