@@ -3,6 +3,7 @@
 
 use otp_core::{
     account::Account,
+    client,
     contact::{Channel, Contacts},
     policy::FactorRule,
     secret::LONGEST,
@@ -313,6 +314,7 @@ impl Wanted {
         if self.reshare {
             let offer_ms = now_ms.saturating_add_unsigned(sharing.offer_ms);
             share::reshare(account, id, offer_ms, now_ms, &self.entropy)?;
+            client::forget(account);
         }
         let user = self.names.user.clone();
         let plain = plain_document(id.to_owned(), user, sharing.confirm);
