@@ -475,3 +475,22 @@ async fn t10_a_client_that_is_not_let_in_is_shown_no_key_and_stores_none() {
     let filter = TokenFilter { user: Some("alice".into()), ..TokenFilter::default() };
     assert_eq!(world.engine.tokens(filter).await.unwrap().1, 0);
 }
+
+#[tokio::test]
+async fn the_clients_and_secrets_of_a_name_are_not_inherited_with_it() {
+    let world = World::new(
+        "[[policy]]\nname = \"p\"\nmatch = { client = [\"known\"] }\nfactor = \"skip\"\n",
+    );
+    world.register("alice", named("tablet", Some(ADDRESS))).await.unwrap();
+    let options = EnrolOptions { share: Some(true), ..EnrolOptions::default() };
+    let admin = Authority::Administrator;
+    world.engine.enrol(&root(), admin, "alice", options).await.unwrap();
+    assert_eq!(world.from(remote(), b"").await, Some(StepKind::NotRequired));
+    let before =
+        |work: &mut crate::store::Work<'_>| work.account.as_mut().unwrap().uid = Some(4242);
+    world.engine.transact("alice", before).await.unwrap();
+    assert_eq!(world.from(remote(), b"123456").await, Some(StepKind::Denied));
+    let (options, first) = (otp_ipc::ShareOptions::default(), Authority::FirstTime);
+    let shown = world.engine.share(&user(ALICE), first, "alice", None, options).await;
+    assert!(matches!(shown, Err(Error::WrongState(_))), "{shown:?}");
+}
