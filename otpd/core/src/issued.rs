@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     account::{Account, check_text},
+    client::Client,
     code::{Digits, MOST_ISSUED},
     consume::{Credential, Refusal},
     error::Error,
@@ -148,7 +149,7 @@ pub enum Accepted {
     /// None.
     #[default]
     Nothing,
-    /// Those that enrol the client from which they are given.
+    /// Those that enrol the client from which they are given: a registered one that is not bound.
     Enrolling,
     /// All.
     All,
@@ -312,7 +313,7 @@ pub(crate) fn guessable(account: &Account, len: u8, terms: Terms, now_ms: i64) -
     account.issued.iter().any(|code| {
         code.digits == len
             && code.standing(now_ms) == Standing::Open
-            && accepts(terms.accepted, code)
+            && accepts(terms.accepted, code, &account.clients)
     })
 }
 
@@ -321,10 +322,13 @@ pub(crate) fn some_open(account: &Account, now_ms: i64) -> bool {
     account.issued.iter().any(|code| code.standing(now_ms) == Standing::Open)
 }
 
-fn accepts(accepted: Accepted, code: &IssuedCode) -> bool {
+fn accepts(accepted: Accepted, code: &IssuedCode, clients: &[Client]) -> bool {
+    let its = |client: &&Client| code.client.as_ref() == Some(&client.id);
     match accepted {
         Accepted::Nothing => false,
-        Accepted::Enrolling => code.client.is_some(),
+        Accepted::Enrolling => {
+            clients.iter().find(its).is_some_and(|client| client.identity.is_none())
+        }
         Accepted::All => true,
     }
 }
@@ -351,7 +355,7 @@ pub(crate) fn find(
         }
         let here = code.reach.covers(terms.local)
             && code.service.as_deref().is_none_or(|only| only == service)
-            && accepts(terms.accepted, code);
+            && accepts(terms.accepted, code, &account.clients);
         let this = match code.standing(now_ms) {
             Standing::Open if here => Found::Open(place),
             Standing::Open => Found::Elsewhere,

@@ -11,6 +11,8 @@ use otp_core::{
     contact::{Contacts, MailAddress, PhoneNumber},
 };
 
+use tokio::sync::Semaphore;
+
 use super::{Directory, DirectoryError, Entry};
 use crate::store::Pending;
 
@@ -88,6 +90,33 @@ impl Gecos {
     }
 }
 
+/// Look-ups that are under way at once, each on a thread; the others wait. A source that is silent
+/// keeps its threads, and must not keep all that there are.
+const AT_ONCE: usize = 256;
+static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
+
+/// Whoever is asked for at the console when all else is silent; waits for no place.
+const ROOT: &str = "root";
+
+/// Asks the name service switch about `name` on a thread.
+async fn apart<T: Send + 'static>(
+    name: &str,
+    ask: impl FnOnce(&str) -> nix::Result<T> + Send + 'static,
+) -> Result<T, DirectoryError> {
+    let failed = |text: String| DirectoryError(text);
+    let place = match name {
+        ROOT => None,
+        _ => Some(PLACES.acquire().await.map_err(|error| failed(error.to_string()))?),
+    };
+    let name = name.to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        ask(&name)
+    });
+    let answer = asked.await.map_err(|error| failed(error.to_string()))?;
+    answer.map_err(|error| failed(error.desc().to_owned()))
+}
+
 /// `getpwnam_r`; asked on a thread of its own, since a network source behind NSS may block.
 #[derive(Debug, Default)]
 pub struct Passwd {
@@ -104,12 +133,8 @@ impl Passwd {
 
 impl Directory for Passwd {
     fn by_name<'a>(&'a self, name: &'a str) -> Pending<'a, Result<Option<Entry>, DirectoryError>> {
-        let name = name.to_owned();
         Box::pin(async move {
-            let looked_up = tokio::task::spawn_blocking(move || User::from_name(&name))
-                .await
-                .map_err(|error| DirectoryError(error.to_string()))?;
-            let user = looked_up.map_err(|error| DirectoryError(error.desc().to_owned()))?;
+            let user = apart(name, User::from_name).await?;
             Ok(user.map(|user| Entry {
                 contacts: self.gecos.contacts(&user.name, &user.gecos.to_string_lossy()),
                 name: user.name,
@@ -122,13 +147,7 @@ impl Directory for Passwd {
         &'a self,
         name: &'a str,
     ) -> Pending<'a, Result<Option<Vec<String>>, DirectoryError>> {
-        let name = name.to_owned();
-        Box::pin(async move {
-            let looked_up = tokio::task::spawn_blocking(move || groups(&name))
-                .await
-                .map_err(|error| DirectoryError(error.to_string()))?;
-            looked_up.map_err(|error| DirectoryError(error.desc().to_owned()))
-        })
+        Box::pin(apart(name, groups))
     }
 }
 
@@ -203,5 +222,19 @@ mod tests {
         let groups = directory.groups("root").await.unwrap().unwrap();
         assert!(groups.iter().any(|group| group == "root"), "{groups:?}");
         assert_eq!(directory.groups("no.such.user").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn root_is_found_while_a_silent_source_holds_every_other_place() {
+        let directory = Passwd::default();
+        let held = PLACES.acquire_many(u32::try_from(AT_ONCE).unwrap()).await.unwrap();
+        let soon = std::time::Duration::from_millis(50);
+        let waits = tokio::time::timeout(soon, directory.by_name("no.such.user")).await;
+        assert!(waits.is_err());
+        let late = std::time::Duration::from_secs(5);
+        let found = tokio::time::timeout(late, directory.by_name("root")).await.unwrap();
+        assert_eq!(found.unwrap().unwrap().uid, 0);
+        drop(held);
+        assert_eq!(directory.by_name("no.such.user").await.unwrap(), None);
     }
 }

@@ -11,9 +11,13 @@ use otp_core::{
 };
 use zeroize::Zeroizing;
 
-use super::{Engine, Error, Ruling, offer::Shown, origin, sessions::Session};
+use super::{
+    Engine, Error, Ruling, client_identity::client_of, identity, offer::Shown, origin,
+    sessions::Session,
+};
 use crate::{
     audit::{Origin, refusal},
+    clock::Clock,
     store::{AuditEvent, Work},
 };
 
@@ -41,6 +45,8 @@ impl Engine {
             open,
             in_time: monotonic_ms < offer.until_ms,
             origin: origin(caller, context, id),
+            client: client_of(context),
+            clock: Arc::clone(&self.clock),
             ruling,
             recovery_key: Arc::clone(&self.recovery_key),
             now_ms: self.now_ms(),
@@ -75,6 +81,9 @@ struct Adoption {
     /// Whether the key is good still.
     in_time: bool,
     origin: Origin,
+    /// What tells the client of the login from others.
+    client: Option<String>,
+    clock: Arc<dyn Clock>,
     ruling: Ruling,
     recovery_key: Arc<Zeroizing<[u8; 32]>>,
     now_ms: i64,
@@ -116,6 +125,13 @@ impl Adoption {
     ) -> Result<Credential, (&'static str, Option<&'static str>)> {
         if !self.open {
             return Err(("denied", Some("the policy has changed in the meantime")));
+        }
+        if identity::stranger(&self.user, account.uid, Some(self.uid)).is_some() {
+            return Err(("denied", Some("the name has become somebody else's")));
+        }
+        let (client, clock) = (self.client.as_deref(), &*self.clock);
+        if self.ruling.barred(&account.clients, client, clock, self.now_ms).is_some() {
+            return Err(("denied", Some("the client is not let in")));
         }
         if !enrolment::open(account) {
             return Err(("denied", Some("the user has enrolled otherwise in the meantime")));

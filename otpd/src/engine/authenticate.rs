@@ -66,7 +66,8 @@ impl Engine {
             return self.begin_in_place(caller, user, context, found, vouched).await;
         }
         let ruling = Ruling::for_login(self.config(), user, &context, &found);
-        let person = self.person(&ruling, user).await?;
+        let asked = ruling.rule.factor == FactorRule::Require;
+        let person = self.person(&ruling, user, asked).await?;
         let ruling = Arc::new(ruling.of(&person).seen_by(caller, &context));
         let name = UserName::parse(user).ok();
         // A policy that asks nothing holds without the store: the administrator's way back in.

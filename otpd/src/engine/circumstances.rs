@@ -14,6 +14,7 @@ use otp_ipc::{Context, names::SELF_SERVICE};
 use super::{
     Engine,
     client_identity::{client_of, holds},
+    identity,
 };
 
 /// How long the directories may take to tell the groups.
@@ -114,7 +115,15 @@ impl Engine {
         now_ms: i64,
     ) -> Option<bool> {
         let enrolment = self.watch_store(self.store.enrolment(user).await).ok()?;
+        let before = enrolment.as_ref().and_then(|enrolment| enrolment.uid);
         let clients = enrolment.map(|enrolment| enrolment.clients).unwrap_or_default();
+        // Nobody to whom a name is given again has the clients of whoever had it before.
+        if before.is_some() && !clients.is_empty() {
+            let now = self.present_uid(user).await.ok()?;
+            if identity::stranger(user, before, now).is_some() {
+                return Some(false);
+            }
+        }
         let within = |times: &str| holds(times, self.clock.local_time(now_ms));
         Some(standing(&clients, client, &within) == Standing::Enabled)
     }

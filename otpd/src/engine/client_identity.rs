@@ -16,9 +16,12 @@ use super::Ruling;
 use crate::{clock::Clock, store::Enrolment};
 
 /// The identity of a login's client: the fingerprint of the ssh key that it brought, else the
-/// numeric address that it comes from, else, where it has no remote side, its terminal.
+/// numeric address that it comes from, else, where it has no remote side, its terminal. A key counts
+/// beside an address alone: without one it was not sshd that told of it, as when pam_env reads a
+/// user's own file.
 pub(super) fn client_of(context: &Context) -> Option<String> {
-    let key = context.ssh_key.as_deref().and_then(fingerprint);
+    let key = context.ssh_key.as_deref().filter(|_| address_of(context).is_some());
+    let key = key.and_then(fingerprint);
     let terminal = || {
         let tty = context.tty.as_deref().filter(|_| is_local(context));
         tty.map(|tty| tty.strip_prefix("/dev/").unwrap_or(tty).to_owned())
@@ -180,8 +183,14 @@ mod tests {
         ] {
             assert_eq!(client_of(&context).as_deref(), expected, "{context:?}");
         }
-        let with_key = context(Some(KEY), connection, None);
+        let with_key = context(Some(KEY), connection, Some("host.example"));
         assert_eq!(client_of(&with_key).as_deref(), Some(PRINT));
+        for (connection, rhost, expected) in
+            [(None, None, Some("tty1")), (connection, None, None), (None, host, None)]
+        {
+            let forged = context(Some(KEY), connection, rhost);
+            assert_eq!(client_of(&forged).as_deref(), expected, "{forged:?}");
+        }
     }
 
     #[test]

@@ -118,8 +118,14 @@ impl Engine {
         let ruling = Arc::new(ruling.of(&waiting.person).seen_by(&waiting.caller, context));
         let hopeless = waiting.hopeless || ruling.rule.factor == FactorRule::Deny;
         let over = self.clock.monotonic_ms() >= waiting.until_ms;
-        let mute = over || waiting.issued || !may_send(context);
-        if mute || (hopeless && !ruling.chooses()) {
+        if over || waiting.issued || !may_send(context) {
+            return Ok(None);
+        }
+        // To a client that is not let in nothing is sent, and no key is shown.
+        let enrolment = self.watch_store(self.store.enrolment(user).await)?;
+        let barred = ruling.bars(enrolment.as_ref(), context, &*self.clock, self.now_ms());
+        let hopeless = hopeless || barred;
+        if hopeless && !ruling.chooses() {
             return Ok(None);
         }
         if !hopeless

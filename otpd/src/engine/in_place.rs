@@ -24,7 +24,9 @@ impl Engine {
     ) -> Result<(String, Step), Error> {
         self.check_issued_codes(caller, user, &context).await?;
         let ruling = Ruling::for_login(self.config(), user, &context, &found);
-        let person = self.person(&ruling, user).await?;
+        // A policy that asks for no second factor asks for this code all the same.
+        let asked = ruling.rule.factor != FactorRule::Deny;
+        let person = self.person(&ruling, user, asked).await?;
         let denied = ruling.rule.factor == FactorRule::Deny || ruling.issued == Accepted::Nothing;
         let refused = denied || person.refused.is_some() || UserName::parse(user).is_err();
         let uid = self.present_uid(user).await?;

@@ -9,7 +9,7 @@ use otp_ipc::{CodeDocument, CodeFilter, Context, IssueOptions};
 use zeroize::Zeroizing;
 
 use super::{
-    Authority, Caller, Engine, Error,
+    Authority, Caller, Engine, Error, identity,
     manage::Change,
     origin,
     post::{Sending, outgoing},
@@ -42,7 +42,8 @@ impl Engine {
     /// # Errors
     /// [`Error::SwitchedOff`], [`Error::UnknownUser`] where no directory has the user,
     /// [`Error::AccessDenied`] for whom the caller may not issue to, [`Error::InvalidArgument`] for
-    /// what is out of range, [`Error::WrongState`] for too many codes, [`Error::UnknownClient`],
+    /// what is out of range, [`Error::WrongState`] for too many codes and where the name was
+    /// somebody else's, [`Error::UnknownClient`],
     /// [`Error::NoCredential`] and [`Error::Busy`] for what cannot be sent.
     pub async fn issue_code(
         &self,
@@ -76,6 +77,9 @@ impl Engine {
             .change(user, change, move |work, event| {
                 event.method = Some(ISSUED.to_owned());
                 event.detail = Some(detail(&new));
+                if let Some(account) = &work.account {
+                    identity::check(&name, account, entry.uid)?;
+                }
                 if client.is_some() && !has_client(work, client.as_deref()) {
                     return Err(Error::UnknownClient);
                 }
@@ -186,7 +190,8 @@ impl Engine {
     /// is not enrolled.
     ///
     /// # Errors
-    /// [`Error::UnknownUser`] where no directory has the user.
+    /// [`Error::UnknownUser`] where no directory has the user, [`Error::WrongState`] where the name
+    /// was somebody else's.
     pub async fn set_administrator(
         &self,
         caller: &Caller,
@@ -199,7 +204,11 @@ impl Engine {
         self.change(user, change, move |work, event| {
             event.detail = Some(if administrator { "on" } else { "off" }.to_owned());
             let blank = || Account { uid: Some(entry.uid), ..Account::default() };
-            work.account.get_or_insert_with(blank).administrator = administrator;
+            let account = work.account.get_or_insert_with(blank);
+            if administrator {
+                identity::check(name.as_str(), account, entry.uid)?;
+            }
+            account.administrator = administrator;
             Ok(())
         })
         .await
@@ -215,7 +224,11 @@ impl Engine {
         for row in rows {
             if self.uid_of(&row.user).await? == Some(uid) {
                 let enrolment = self.watch_store(self.store.enrolment(&row.user).await)?;
-                return Ok(enrolment.is_some_and(|enrolment| enrolment.administrator));
+                // The mark goes to nobody to whom the name is given again.
+                return Ok(enrolment.is_some_and(|enrolment| {
+                    let same = identity::stranger(&row.user, enrolment.uid, Some(uid)).is_none();
+                    enrolment.administrator && same
+                }));
             }
         }
         Ok(false)

@@ -6,7 +6,6 @@ use std::{collections::BTreeSet, sync::Arc};
 use otp_core::{
     account::{Account, UserName},
     contact::{Channel, Contacts, MailAddress, PhoneNumber},
-    policy::FactorRule,
 };
 
 use otp_ipc::{DirectoryDocument, DirectoryTestDocument};
@@ -28,12 +27,18 @@ pub(super) struct Person {
 
 impl Engine {
     /// Asks the directories that say whether the account may be used, and those that alone have a
-    /// method of this login. Whether there is such an account changes nothing about who is asked.
+    /// method of this login, where a code is asked for (`asked`). Whether there is such an account
+    /// changes nothing about who is asked.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where one does not answer and its last answer may not be used.
-    pub(super) async fn person(&self, ruling: &Ruling, user: &str) -> Result<Person, Error> {
-        if UserName::parse(user).is_err() || ruling.rule.factor != FactorRule::Require {
+    pub(super) async fn person(
+        &self,
+        ruling: &Ruling,
+        user: &str,
+        asked: bool,
+    ) -> Result<Person, Error> {
+        if UserName::parse(user).is_err() || !asked {
             return Ok(Person::default());
         }
         let members = ruling.apart();

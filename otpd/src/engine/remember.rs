@@ -31,11 +31,13 @@ impl Memory {
 impl Ruling {
     /// What the client of this login may be remembered as, and for how long in milliseconds. Not
     /// where password and code come in one field: whoever leaves the code out there would have
-    /// their password taken for both.
+    /// their password taken for both. Nor where the stack names a method: another line of it may
+    /// ask for another one, and would take the code of the first for its own.
     fn remembering(&self, context: &Context) -> Option<(Place, u64)> {
         let second = matches!(context.mode.as_deref(), None | Some("second"));
         let apart = context.concatenated != Some(true);
-        if self.rule.factor != FactorRule::Require || !second || !apart {
+        let any = self.method.is_none();
+        if self.rule.factor != FactorRule::Require || !second || !apart || !any {
             return None;
         }
         Some((Place::of(context)?, self.rule.remember_ms_for(&self.service)?))

@@ -28,11 +28,10 @@ pub(super) struct Session {
     pub(super) uid: Option<u32>,
     /// What came along.
     pub(super) context: Context,
-    /// Whatever is answered, the answer is no: the policy denies, the name can be nobody's, or it
-    /// is no longer that of the person whose tokens there are.
     /// What its policy is chosen by.
     pub(super) found: Circumstances,
-    /// Whatever is answered, the answer is no: the policy denies, or the name can be nobody's.
+    /// Whatever is answered, the answer is no: the policy denies, the name can be nobody's, or it
+    /// is no longer that of the person whose tokens there are.
     pub(super) hopeless: bool,
     /// What the directories said.
     pub(super) person: Person,

@@ -3,6 +3,7 @@
 
 use otp_core::{
     account::Account,
+    client,
     contact::{Channel, Contacts},
     policy::FactorRule,
     secret::LONGEST,
@@ -17,6 +18,7 @@ use super::{
     Authority, Caller, Connection, Engine, Error, Ruling,
     enrol::drop_pending,
     follow_up::Ending,
+    identity,
     manage::Change,
     shown::{CODE, called, plain_document, shown_document},
 };
@@ -40,8 +42,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::UnknownTenant`]; [`Error::NoCredential`]; [`Error::AlreadyShared`];
-    /// [`Error::WrongState`] for a `result` of what is not shown to this connection, and where the
-    /// secret cannot be told in a URI; [`Error::Forbidden`] and [`Error::AccessDenied`] for what
+    /// [`Error::WrongState`] for a `result` of what is not shown to this connection, where the name
+    /// was somebody else's, and where the secret cannot be told in a URI; [`Error::Forbidden`] and [`Error::AccessDenied`] for what
     /// the configuration or the policy forbids; the proof's errors as [`Engine::enrol`].
     pub async fn share(
         &self,
@@ -149,8 +151,9 @@ impl Engine {
         let change = Change::new("share", caller, authority, options.proof);
         let shown = self.change(name.as_str(), change, move |work, event| {
             wanted.check()?;
-            entry?;
+            let entry = entry?;
             let account = work.account.as_mut().ok_or(share::Refusal::NoCredential)?;
+            identity::check(&wanted.names.user, account, entry.uid)?;
             let id = wanted.find(account)?;
             event.token = Some(id.clone());
             let (transition, document, expired) = wanted.release(account, &id, &known)?;
@@ -313,6 +316,7 @@ impl Wanted {
         if self.reshare {
             let offer_ms = now_ms.saturating_add_unsigned(sharing.offer_ms);
             share::reshare(account, id, offer_ms, now_ms, &self.entropy)?;
+            client::forget(account);
         }
         let user = self.names.user.clone();
         let plain = plain_document(id.to_owned(), user, sharing.confirm);

@@ -88,7 +88,9 @@ impl Trial {
         let clients = work.account.as_ref().map_or(&[][..], |account| &account.clients);
         let barred = self.ruling.barred(clients, identity.as_deref(), &*self.clock, self.now_ms);
         if barred == Some(Barred::Unknown) && self.ruling.issued == Accepted::All {
-            self.ruling.issued = Accepted::Enrolling;
+            // What nothing tells from others cannot be registered.
+            self.ruling.issued =
+                identity.as_ref().map_or(Accepted::Nothing, |_| Accepted::Enrolling);
         }
         let before = work.account.as_ref().and_then(|account| account.uid);
         let stranger = identity::stranger(&self.waiting.user, before, self.waiting.uid);

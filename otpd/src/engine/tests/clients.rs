@@ -407,3 +407,90 @@ async fn t25_from_the_mark_to_a_client_that_logs_in() {
     let status = world.engine.status().await.unwrap();
     assert_eq!(status.last_client.as_deref(), Some(ADDRESS));
 }
+
+/// As `by_key`, on a line with `method=`.
+fn only(method: &str) -> Context {
+    Context { method: Some(method.into()), ..by_key(KEY, ADDRESS) }
+}
+
+#[tokio::test]
+async fn one_method_of_a_login_is_not_remembered_as_the_other_that_the_stack_asks_for() {
+    let world = World::new(REMEMBER);
+    let (first, second) =
+        (world.active("alice", "hotp").await, world.active("alice", "totp").await);
+    assert_eq!(world.from(only("hotp"), &first.code(0)).await, Some(StepKind::Granted));
+    assert!(world.asked(only("totp")).await, "the next line of the same stack");
+    let code = second.code(world.now_step());
+    assert_eq!(world.from(by_key(KEY, ADDRESS), &code).await, Some(StepKind::Granted));
+    assert!(!world.asked(by_key(KEY, ADDRESS)).await);
+    assert!(world.asked(only("totp")).await && world.asked(only("hotp")).await);
+}
+
+#[tokio::test]
+async fn a_key_that_an_administrator_replaces_leaves_no_client_remembered() {
+    let world = World::new(REMEMBER);
+    let (app, _other) = (world.active("alice", "hotp").await, world.active("alice", "totp").await);
+    assert_eq!(world.from(remote(), &app.code(0)).await, Some(StepKind::Granted));
+    assert!(!world.asked(remote()).await);
+    let options =
+        otp_ipc::ShareOptions { reshare: Some(true), later: Some(true), ..Default::default() };
+    let admin = Authority::Administrator;
+    world.engine.share(&root(), admin, "alice", Some(&app.id), options).await.unwrap();
+    assert!(world.asked(remote()).await);
+}
+
+#[tokio::test]
+async fn t19_the_code_of_a_client_lets_no_other_one_in() {
+    let world = World::new("[issued]\nenabled = true\n[clients]\nenforce = true");
+    let id = world.register("alice", named("Android", None)).await.unwrap();
+    let options = || IssueOptions { client: Some(id.clone()), uses: Some(3), ..Default::default() };
+    let (_, code) = world.issue("alice", options()).await;
+    let give = async |context| world.in_place("alice", &code, context).await.unwrap();
+    assert_eq!(give(sshd()).await, Some(StepKind::Denied), "nothing tells it from others");
+    assert_eq!(give(remote()).await, Some(StepKind::Granted));
+    assert_eq!(give(by_key(KEY, "192.0.2.9")).await, Some(StepKind::Denied), "bound already");
+    assert_eq!(give(remote()).await, Some(StepKind::Granted));
+    assert_eq!(world.all_clients().await.len(), 1);
+}
+
+#[tokio::test]
+async fn t10_a_client_that_is_not_let_in_is_shown_no_key_and_stores_none() {
+    let policy = "[[policy]]\nname = \"p\"\nunenrolled = \"enrol\"\nenrol = [\"totp\"]\n";
+    let world = World::new(&format!("[clients]\nenforce = true\n{policy}"));
+    let (session, step) = world.engine.begin(&root(), "alice", remote()).await.unwrap();
+    assert_eq!(step.kind(), Some(StepKind::Prompt));
+    let word = Zeroizing::new(b"totp".to_vec());
+    let step = world.engine.respond(&root(), &session, word).await.unwrap();
+    assert_eq!(step, Step::bare(StepKind::Denied));
+    // Nor is one adopted whose client is disabled while its key is on the screen.
+    let id = world.register("alice", named("tablet", Some(ADDRESS))).await.unwrap();
+    let (session, step) = world.engine.begin(&root(), "alice", remote()).await.unwrap();
+    assert_eq!(step.kind(), Some(StepKind::NoticeThenPrompt));
+    world.engine.set_client(&root(), &id, enabling("disabled")).await.unwrap();
+    let shown = world.engine.sessions().word(&session, &root().connection).unwrap().shown.unwrap();
+    let secret = Secret::new(Zeroizing::new(shown.offer.token.secret.expose().to_vec())).unwrap();
+    let code = App { id: String::new(), secret }.code(world.now_step());
+    let step = world.engine.respond(&root(), &session, Zeroizing::new(code)).await.unwrap();
+    assert_eq!(step, Step::bare(StepKind::Denied));
+    let filter = TokenFilter { user: Some("alice".into()), ..TokenFilter::default() };
+    assert_eq!(world.engine.tokens(filter).await.unwrap().1, 0);
+}
+
+#[tokio::test]
+async fn the_clients_and_secrets_of_a_name_are_not_inherited_with_it() {
+    let world = World::new(
+        "[[policy]]\nname = \"p\"\nmatch = { client = [\"known\"] }\nfactor = \"skip\"\n",
+    );
+    world.register("alice", named("tablet", Some(ADDRESS))).await.unwrap();
+    let options = EnrolOptions { share: Some(true), ..EnrolOptions::default() };
+    let admin = Authority::Administrator;
+    world.engine.enrol(&root(), admin, "alice", options).await.unwrap();
+    assert_eq!(world.from(remote(), b"").await, Some(StepKind::NotRequired));
+    let before =
+        |work: &mut crate::store::Work<'_>| work.account.as_mut().unwrap().uid = Some(4242);
+    world.engine.transact("alice", before).await.unwrap();
+    assert_eq!(world.from(remote(), b"123456").await, Some(StepKind::Denied));
+    let (options, first) = (otp_ipc::ShareOptions::default(), Authority::FirstTime);
+    let shown = world.engine.share(&user(ALICE), first, "alice", None, options).await;
+    assert!(matches!(shown, Err(Error::WrongState(_))), "{shown:?}");
+}

@@ -389,3 +389,20 @@ async fn a_code_that_was_revoked_opens_nothing() {
     assert_eq!(world.engine.revoke_code(&root(), &id).await, Err(Error::UnknownCode));
     assert_eq!(world.audit("withdraw").await.len(), 1);
 }
+
+#[tokio::test]
+async fn t03_the_mark_is_not_inherited_with_the_name() {
+    let world = World::new(ON);
+    world.engine.set_administrator(&root(), "alice", true).await.unwrap();
+    assert!(world.engine.may_issue(ALICE).await.unwrap());
+    let before =
+        |work: &mut crate::store::Work<'_>| work.account.as_mut().unwrap().uid = Some(4242);
+    world.engine.transact("alice", before).await.unwrap();
+    assert!(!world.engine.may_issue(ALICE).await.unwrap());
+    let marked = world.engine.set_administrator(&root(), "alice", true).await;
+    assert!(matches!(marked, Err(Error::WrongState(_))), "{marked:?}");
+    world.engine.set_administrator(&root(), "alice", false).await.unwrap();
+    let (options, admin) = (IssueOptions::default(), Authority::Administrator);
+    let issued = world.engine.issue_code(&root(), admin, "alice", options).await.map(drop);
+    assert!(matches!(issued, Err(Error::WrongState(_))), "{issued:?}");
+}

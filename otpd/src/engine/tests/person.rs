@@ -209,3 +209,21 @@ async fn an_unknown_directory_is_named_with_those_that_there_are() {
     let error = world.engine.test_directory("corp", "a/b").await.unwrap_err();
     assert!(error.to_string().starts_with("user: "), "{error}");
 }
+
+#[tokio::test]
+async fn an_issued_code_opens_no_disabled_account_where_the_policy_asks_for_nothing_more() {
+    let (world, others) =
+        world("[issued]\nenabled = true\n[[policy]]\nname = \"p\"\nfactor = \"skip\"\n");
+    let options = otp_ipc::IssueOptions { uses: Some(2), ..Default::default() };
+    let (_, code) = world.issue("alice", options).await;
+    others.tell(refused(Standing::Disabled));
+    let kind = world.in_place("alice", &code, sshd()).await.unwrap();
+    assert_eq!(kind, Some(StepKind::Denied));
+    others.tell(Some(Told::default()));
+    let kind = world.in_place("alice", &code, sshd()).await.unwrap();
+    assert_eq!(kind, Some(StepKind::Granted));
+    // What is let through without a code does not depend on the directory.
+    others.tell(None);
+    let (_, step) = world.engine.begin(&root(), "alice", sshd()).await.unwrap();
+    assert_eq!(step.kind(), Some(StepKind::NotRequired));
+}
