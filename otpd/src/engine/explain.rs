@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use otp_core::policy::{Cause, Key, Rule, Source, mismatches};
+use otp_core::policy::{Cause, FactorRule, Key, Rule, Source, mismatches};
 use otp_ipc::{Context, ExplainDocument, ExplainQuery, MismatchDocument, PolicyDocument};
 
 use super::{
@@ -50,7 +50,8 @@ impl Engine {
             Err(error) => (None, Some(error.to_string())),
         };
         let ruling = Ruling::for_login(Arc::clone(&loaded), user, &context(&query), &found);
-        let (refused, unasked) = match self.person(&ruling, user).await {
+        let asked = ruling.rule.factor == FactorRule::Require;
+        let (refused, unasked) = match self.person(&ruling, user, asked).await {
             Ok(person) => (person.refused, None),
             Err(error) => (None, Some(error.to_string())),
         };
