@@ -205,7 +205,10 @@ fn told(what: &str, kind: ErrorKind, text: &str) -> Failure {
         ErrorKind::Forbidden => (Exit::Denied, "an administrator can do it, or change the policy"),
         ErrorKind::UnknownUser => (Exit::UnknownUser, "check the name; see `otpctl user list`"),
         ErrorKind::UnknownToken => (Exit::NoCredential, "see `otpctl token list`"),
-        ErrorKind::AlreadyShared => (Exit::AlreadyShared, "see `otpctl token share --reshare`"),
+        ErrorKind::AlreadyShared => (
+            Exit::AlreadyShared,
+            "an administrator can share another key: `otpctl token share --reshare`",
+        ),
         ErrorKind::NoCredential => (Exit::NoCredential, "see `otpctl token add`"),
         ErrorKind::WrongState => (Exit::Failed, "see `otpctl token list`"),
         ErrorKind::UnknownSession => (Exit::Failed, "start again"),
@@ -221,7 +224,8 @@ fn told(what: &str, kind: ErrorKind, text: &str) -> Failure {
     };
     let text = if text.is_empty() { kind.short_name() } else { text };
     let failure = Failure::new(exit, kind.short_name(), format!("{what}: {}", printable(text)));
-    if text.contains(';') { failure } else { failure.and(hint) }
+    let says_what_to_do = text.contains(';') && kind != ErrorKind::AlreadyShared;
+    if says_what_to_do { failure } else { failure.and(hint) }
 }
 
 /// An error of the bus itself.

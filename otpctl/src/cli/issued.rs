@@ -84,7 +84,7 @@ pub(crate) enum Client {
         /// The client's entry
         id: String,
     },
-    /// Keep a client out
+    /// Keep a client out, where `enforce` or a policy asks for enabled ones
     Disable {
         /// The client's entry
         id: String,

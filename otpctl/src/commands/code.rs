@@ -37,7 +37,7 @@ async fn issue(session: &Session, args: CodeIssue) -> Result<(), Failure> {
                 "The code {} was sent to {}. {}",
                 ids_short(&document.id),
                 document.user,
-                left(document.left_ms)
+                left(of_new(document))
             );
             session.out.done(&render::Code::from(document), &notice)
         }
@@ -99,6 +99,11 @@ pub(super) async fn ask(
     Ok(Told { document, code })
 }
 
+/// How long a code that was issued just now is good, in whole seconds.
+fn of_new(code: &CodeDocument) -> u64 {
+    code.left_ms.next_multiple_of(1000)
+}
+
 /// Where a code is told: on a terminal, or in a new file.
 pub(super) enum Place {
     Terminal,
@@ -118,7 +123,7 @@ impl Place {
 
     pub(super) fn tell(self, told: &Told, out: &Output) -> Result<(), Failure> {
         let (document, code) = (&told.document, told.text()?);
-        let remaining = left(document.left_ms);
+        let remaining = left(of_new(document));
         let with_code = render::json(&render::ToldCode { entry: document.into(), code })?;
         match self {
             Self::File(file) => {

@@ -185,17 +185,14 @@ pub(super) fn provisioning(uri: &[u8]) -> Result<(&str, &str), Failure> {
 
 /// Shows the QR code, the key for apps that cannot scan, and what to do.
 fn show(uri: &str, secret: &str, out: &Output) -> Result<(), Failure> {
-    draw(uri, secret, out)?;
-    out.notice("Scan the code with an authenticator app, or type the key. It is shown this once.")
+    out.notice("Scan the code with an authenticator app, or type the key. It is shown this once.")?;
+    draw(uri, secret, out)
 }
 
-/// Shows the QR code, and the key for apps that cannot scan.
+/// Shows the key for apps that cannot scan, and the QR code last, so that all of it is above the
+/// prompt on a terminal of 24 rows.
 pub(super) fn draw(uri: &str, secret: &str, out: &Output) -> Result<(), Failure> {
     let paint = if tty::colour() { Paint::Colours } else { Paint::Blocks };
-    out.print(&QrCode::new(uri.as_bytes())?.terminal(paint))?;
-    if paint == Paint::Blocks {
-        out.print("(Without colours this is drawn for a dark background; else use --qr FILE.png)")?;
-    }
     let mut grouped = Zeroizing::new(String::with_capacity(secret.len() * 2));
     for (index, character) in secret.chars().enumerate() {
         if index > 0 && index % 4 == 0 {
@@ -203,7 +200,11 @@ pub(super) fn draw(uri: &str, secret: &str, out: &Output) -> Result<(), Failure>
         }
         grouped.push(character);
     }
-    out.print(&Zeroizing::new(format!("Key: {}", *grouped)))
+    out.print(&Zeroizing::new(format!("Key: {}", *grouped)))?;
+    if paint == Paint::Blocks {
+        out.print("(Without colours this is drawn for a dark background; else use --qr FILE.png)")?;
+    }
+    out.print(&QrCode::new(uri.as_bytes())?.terminal(paint))
 }
 
 /// The base32 secret inside a provisioning URI.

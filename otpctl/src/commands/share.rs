@@ -142,8 +142,8 @@ impl Place {
         let (uri, secret) = provisioning(shown.content.as_deref().unwrap_or_default())?;
         if let (Self::Terminal, false) = (&self, out.json) {
             out.print("Scan this QR code with your mobile device!")?;
-            draw(uri, secret, out)?;
-            return out.print("Use FreeOTP or an other HOTP/TOTP App to scan the QR code.");
+            out.print("Use FreeOTP or an other HOTP/TOTP App to scan the QR code.")?;
+            return draw(uri, secret, out);
         }
         let picture = QrCode::new(uri.as_bytes())?.png(None)?;
         let mut encoded = Zeroizing::new(String::with_capacity(BASE64.encode_len(picture.len())));

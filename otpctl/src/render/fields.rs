@@ -106,7 +106,13 @@ pub(crate) fn directory_test(test: &DirectoryTestDocument) -> String {
         ("State", test.state.clone()),
         ("Mobile", test.mobile.clone()),
         ("Mail", test.mail.clone()),
-        ("Groups", test.groups.as_ref().map(|groups| groups.join(", "))),
+        (
+            "Groups",
+            test.groups.as_ref().map(|groups| match groups.as_slice() {
+                [] => "none".to_owned(),
+                groups => groups.join(", "),
+            }),
+        ),
     ])
 }
 

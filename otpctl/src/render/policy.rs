@@ -21,6 +21,7 @@ pub(crate) struct Policy<'a> {
     enrol: &'a [String],
     methods: &'a [String],
     concatenate: bool,
+    choice: bool,
     remember_ms: Option<u64>,
     built_in: bool,
 }
@@ -35,6 +36,7 @@ impl<'a> From<&'a PolicyDocument> for Policy<'a> {
             enrol: &policy.enrol,
             methods: &policy.methods,
             concatenate: policy.concatenate,
+            choice: policy.choice,
             remember_ms: policy.remember_ms,
             built_in: policy.built_in,
         }

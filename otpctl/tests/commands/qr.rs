@@ -74,7 +74,8 @@ fn a_terminal_can_be_scanned_with_and_without_colours() {
         assert_eq!(screen.contains('\x1b'), coloured);
         assert_eq!(screen.contains("dark background"), !coloured);
         let mut dark: Vec<Vec<bool>> = Vec::new();
-        for line in screen.lines().take_while(|line| !line.starts_with(['K', '('])) {
+        assert!(screen.find("Key: ") < screen.find('█'), "only the prompt comes below: {screen}");
+        for line in screen.lines().filter(|line| line.starts_with(['\x1b', '█', '▀'])) {
             let line = line.replace("\x1b[38;5;16;48;5;231m", "").replace("\x1b[0m", "");
             for full in ['▀', '▄'] {
                 let drawn = line.chars().map(|c| c == '█' || c == full);

@@ -181,7 +181,9 @@ fn check_free(account: &Account, identity: &str) -> Result<(), Error> {
     let taken =
         |client: &Client| client.registered() && client.identity.as_deref() == Some(identity);
     if account.clients.iter().any(taken) {
-        return Err(Error::State("the user has a client with this ID already"));
+        return Err(Error::State(
+            "the user has a client with this ID already; change or remove that one",
+        ));
     }
     Ok(())
 }
@@ -195,7 +197,7 @@ pub fn bind(account: &mut Account, id: &str, identity: &str) -> Result<(), Error
     check_free(account, identity)?;
     let client = account.client_mut(id)?;
     if client.identity.is_some() {
-        return Err(Error::State("the client is bound already"));
+        return Err(Error::State("the client is bound already; remove it and add another"));
     }
     client.identity = Some(identity.to_owned());
     Ok(())

@@ -32,6 +32,8 @@ pub struct PolicyDocument {
     pub methods: Vec<String>,
     /// Whether password and code may come in one field.
     pub concatenate: bool,
+    /// Whether the prompt names the ways by which codes are sent, and sends none by itself.
+    pub choice: bool,
     /// For how long a client need not repeat the code.
     pub remember_ms: Option<u64>,
     /// Whether it is the last one, which is always there.

@@ -275,8 +275,11 @@ impl Config {
         let prompts = Prompts::read(root.table("prompt")?)?;
         let methods = method::read(root.tables("method")?, &directories, &provided, warnings)?;
         let budget = Budget::read(root.table("budget")?, &methods, &provided, warnings)?;
-        let rules = policy::read(root.tables("policy")?, &methods, &provided, warnings)?;
+        let policies = root.tables("policy")?;
         let issued = issued::issued(root.table("issued")?)?;
+        let surroundings =
+            policy::Surroundings { methods: &methods, provided: &provided, issued: issued.enabled };
+        let rules = policy::read(policies, &surroundings, warnings)?;
         let clients = issued::clients(root.table("clients")?)?;
         root.end()?;
         let shown_providers = provided.iter().map(|one| format!("\n{}", one.shown)).collect();

@@ -20,13 +20,21 @@ use super::{
     settings::{TITLE, title},
 };
 
+/// What the rest of the configuration has that policies name.
+pub(super) struct Surroundings<'a> {
+    pub(super) methods: &'a [Method],
+    pub(super) provided: &'a [Provided],
+    /// Whether issued codes are accepted.
+    pub(super) issued: bool,
+}
+
 /// The rules in order, without the built-in last one.
 pub(super) fn read(
     sections: Vec<(Place, Section)>,
-    methods: &[Method],
-    provided: &[Provided],
+    surroundings: &Surroundings,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Rule>, ConfigError> {
+    let &Surroundings { methods, provided, issued } = surroundings;
     let mut rules: Vec<Rule> = Vec::new();
     let mut places: Vec<Place> = Vec::new();
     let mut seen = Vec::new();
@@ -44,6 +52,9 @@ pub(super) fn read(
             warn(&format!(
                 "names method \"{name}\", which nobody delivers: add [provider.{channel}.NAME]"
             ));
+        }
+        if !issued && rule.methods.iter().any(|name| name == "issued") {
+            warn("names method \"issued\", which is switched off: set [issued] enabled = true");
         }
         rules.push(rule);
         places.push(place);

@@ -145,6 +145,7 @@ fn document(rule: &Rule, built_in: bool) -> PolicyDocument {
         enrol: rule.enrol.clone(),
         methods: rule.methods.clone(),
         concatenate: rule.concatenate,
+        choice: rule.choice,
         remember_ms: rule.remember_ms,
         built_in,
     }

@@ -50,7 +50,9 @@ impl Engine {
         let delivered = config.method(channel.name()).map(|method| config.providers_of(method));
         if delivered.is_none_or(|providers| providers.is_empty()) {
             let name = channel.name();
-            let text = format!("nobody delivers by {name}: add [provider.{name}.NAME]");
+            let text = format!(
+                "nobody delivers by {name}; add [provider.{name}.NAME] to the configuration"
+            );
             return Err(Error::NoCredential(text));
         }
         let message = super::random_id()?;

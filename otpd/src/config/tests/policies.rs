@@ -99,7 +99,7 @@ fn how_long_a_client_is_remembered() {
 #[test]
 fn l06_what_is_hardly_meant_is_warned_of() {
     let never = |names: &str| format!("is never reached: {names} matches all of its logins");
-    let rows: [(&[&str], Vec<String>); 17] = [
+    let rows: [(&[&str], Vec<String>); 18] = [
         (&["match.group = [\"a\"]", "match.group = [\"a\", \"b\"]"], vec![]),
         (
             &["match.group = [\"a\", \"b\"]", "match.group = [\"b\"]"],
@@ -153,6 +153,13 @@ fn l06_what_is_hardly_meant_is_warned_of() {
             vec!["remembers nobody: factor = \"skip\" asks for no code".to_owned()],
         ),
         (&["remember = \"1h\""], vec![]),
+        (
+            &["methods = [\"totp\", \"issued\"]"],
+            vec![
+                "names method \"issued\", which is switched off: set [issued] enabled = true"
+                    .to_owned(),
+            ],
+        ),
     ];
     for (policies, expected) in rows {
         let mut text = String::new();
