@@ -77,7 +77,8 @@ impl Engine {
             }
             _ => None,
         };
-        let enrolled = enrolment.as_ref().is_some_and(|enrolment| enrolment.enrolled);
+        // A key that is replaced makes nobody one who never had any.
+        let enrolled = enrolment.as_ref().is_some_and(|found| found.enrolled || found.replaced);
         let nullok = context.nullok == Some(true) && name.is_some();
         let course = match &person.refused {
             Some(_) => Course::AskInVain,
