@@ -99,9 +99,13 @@ pub fn begin(account: &mut Account, new: NewToken, now_ms: i64) -> Result<(), Er
 }
 
 /// Whether the user gets a credential at a login: they have no confirmed token, or such ones only
-/// whose first code was sent to them at a login and has not been answered yet.
+/// whose first code was sent to them at a login and has not been answered yet. Not where a token of
+/// theirs waits for its new key to be confirmed: it was shared again to them, not to whoever logs in.
 #[must_use]
 pub fn open(account: &Account) -> bool {
+    if account.tokens.iter().any(Token::replaced) {
+        return false;
+    }
     let mut confirmed = account.tokens.iter().filter(|token| token.confirmed());
     confirmed.all(|token| out_of_band::underway(account, token))
 }

@@ -115,6 +115,12 @@ impl Token {
         !matches!(self.state, State::Pending { .. })
     }
 
+    /// Whether its key was replaced after it had been used, and the new one is not confirmed yet.
+    #[must_use]
+    pub fn replaced(&self) -> bool {
+        !self.confirmed() && self.last_used_ms.is_some()
+    }
+
     /// The token's standing at `now_ms`. A disabled token whose end has come is active.
     #[must_use]
     pub fn standing(&self, now_ms: i64) -> Standing {

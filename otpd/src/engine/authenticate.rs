@@ -2,45 +2,18 @@
 
 use std::sync::Arc;
 
-use otp_core::{
-    account::UserName,
-    code::Reply,
-    policy::{FactorRule, Rule, Unenrolled},
-};
+use otp_core::{account::UserName, code::Reply, policy::FactorRule};
 use otp_ipc::{Context, Step, StepKind, limits};
 use zeroize::Zeroizing;
 
 use super::{
-    Caller, Connection, Engine, Error, Ruling, dialogue::spoken, identity, origin,
+    Caller, Connection, Engine, Error, Ruling,
+    course::{Course, course},
+    dialogue::spoken,
+    identity, origin,
     sessions::Session,
 };
 use crate::{config, store::Enrolment};
-
-/// What a policy makes of a login before any code is asked for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Course {
-    /// Nothing is asked, because the policy says so.
-    Skip,
-    /// Nothing is asked, because the user is not enrolled and both policy and stack allow that.
-    Ignore,
-    /// A code is asked for.
-    Ask,
-    /// A code is asked for, and none will do.
-    AskInVain,
-    /// The user gets a credential at this login, and is asked for its first code.
-    Enrol,
-}
-
-pub(super) fn course(rule: &Rule, enrolled: bool, nullok: bool) -> Course {
-    match (rule.factor, enrolled, rule.unenrolled) {
-        (FactorRule::Skip, ..) => Course::Skip,
-        (FactorRule::Deny, ..) => Course::AskInVain,
-        (FactorRule::Require, true, _) => Course::Ask,
-        (FactorRule::Require, false, Unenrolled::Ignore) if nullok => Course::Ignore,
-        (FactorRule::Require, false, Unenrolled::Enrol) => Course::Enrol,
-        (FactorRule::Require, false, _) => Course::Ask,
-    }
-}
 
 impl Engine {
     /// Begins a login of `user`. Root may begin it for anybody, everybody else for themselves,
@@ -48,8 +21,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for what is too long, [`Error::AccessDenied`] for another's
-    /// login, [`Error::SwitchedOff`] for an issued code where none is accepted, [`Error::Busy`] when too many wait, [`Error::Unavailable`] when the store does not
-    /// answer.
+    /// login, [`Error::SwitchedOff`] for an issued code where none is accepted, [`Error::Busy`] when
+    /// too many wait, [`Error::Unavailable`] when the store does not answer.
     pub async fn begin(
         &self,
         caller: &Caller,
@@ -70,14 +43,9 @@ impl Engine {
         let person = self.person(&ruling, user, asked).await?;
         let ruling = Arc::new(ruling.of(&person).seen_by(caller, &context));
         let name = UserName::parse(user).ok();
-        // A policy that asks nothing holds without the store: the administrator's way back in.
-        let enrolment = match &name {
-            Some(name) if ruling.rule.factor != FactorRule::Skip => {
-                self.watch_store(self.store.enrolment(name.as_str()).await)?
-            }
-            _ => None,
-        };
-        let enrolled = enrolment.as_ref().is_some_and(|enrolment| enrolment.enrolled);
+        let enrolment = self.enrolment_for(&ruling, name.as_ref()).await?;
+        // A key that is replaced makes nobody one who never had any.
+        let enrolled = enrolment.as_ref().is_some_and(|found| found.enrolled || found.replaced);
         let nullok = context.nullok == Some(true) && name.is_some();
         let course = match &person.refused {
             Some(_) => Course::AskInVain,
@@ -99,22 +67,9 @@ impl Engine {
         let before = enrolment.as_ref().and_then(|enrolment| enrolment.uid);
         let stranger = identity::stranger(user, before, uid).is_some();
         let hopeless = course == Course::AskInVain || name.is_none() || stranger;
-        let session = Session {
-            caller: caller.clone(),
-            user: user.to_owned(),
-            uid,
-            split: ruling.split(&context, enrolment.as_ref(), self.now_ms()),
-            context,
-            found,
-            hopeless,
-            person,
-            until_ms: 0,
-            issued: false,
-            vouched,
-            notice: None,
-            shown: None,
-            words: 0,
-        };
+        let split = ruling.split(&context, enrolment.as_ref(), self.now_ms());
+        let session = Session::new(caller, user, context, found, person);
+        let session = Session { uid, split, hopeless, vouched, ..session };
         let open = !hopeless && !barred;
         if course == Course::Ask
             && open
@@ -123,6 +78,19 @@ impl Engine {
             return Ok((String::new(), Step::bare(StepKind::Granted)));
         }
         self.prompt(&ruling, session, enrolment, course, open).await
+    }
+
+    /// What the store has of whoever logs in. A policy that asks nothing holds without the store: the
+    /// administrator's way back in.
+    async fn enrolment_for(
+        &self,
+        ruling: &Ruling,
+        name: Option<&UserName>,
+    ) -> Result<Option<Enrolment>, Error> {
+        match name.filter(|_| ruling.rule.factor != FactorRule::Skip) {
+            Some(name) => self.watch_store(self.store.enrolment(name.as_str()).await),
+            None => Ok(None),
+        }
     }
 
     /// The first prompt of a login, with a code that is sent or a key that is shown where the user
@@ -367,32 +335,6 @@ fn check_bounds(user: &str, context: &Context) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_policy_or_policy_and_nullok_together_pass_without_a_code() {
-        let rule = |factor, unenrolled| Rule { factor, unenrolled, ..Rule::last() };
-        use FactorRule::{Deny, Require, Skip};
-        use Unenrolled::{Deny as Refuse, Ignore};
-        let table = [
-            (Require, Refuse, true, false, Course::Ask),
-            (Require, Refuse, true, true, Course::Ask),
-            (Require, Refuse, false, false, Course::Ask),
-            (Require, Refuse, false, true, Course::Ask),
-            (Require, Ignore, true, true, Course::Ask),
-            (Require, Ignore, false, false, Course::Ask),
-            (Require, Ignore, false, true, Course::Ignore),
-            (Require, Unenrolled::Enrol, false, true, Course::Enrol),
-            (Require, Unenrolled::Enrol, true, true, Course::Ask),
-            (Deny, Unenrolled::Enrol, false, true, Course::AskInVain),
-            (Deny, Ignore, false, true, Course::AskInVain),
-            (Deny, Refuse, true, true, Course::AskInVain),
-            (Skip, Refuse, true, false, Course::Skip),
-        ];
-        for (factor, unenrolled, enrolled, nullok, expected) in table {
-            let rule = rule(factor, unenrolled);
-            assert_eq!(course(&rule, enrolled, nullok), expected, "{rule:?} {enrolled} {nullok}");
-        }
-    }
 
     #[test]
     fn the_context_is_bounded() {

@@ -7,9 +7,10 @@ use otp_ipc::{Context, ExplainDocument, ExplainQuery, MismatchDocument, PolicyDo
 
 use super::{
     Engine, Error, Ruling,
-    authenticate::{Course, course},
     circumstances::Circumstances,
+    course::{Course, course},
 };
+use crate::store::Enrolment;
 
 impl Engine {
     /// The policies in order, the built-in one last.
@@ -56,12 +57,17 @@ impl Engine {
             Err(error) => (None, Some(error.to_string())),
         };
         let alias = account.as_ref().is_some_and(|account| account != user);
-        let enrolled = self.enrolled(user).await.ok();
+        let stored = self.watch_store(self.store.enrolment(user).await).ok();
+        let has = |check: fn(&Enrolment) -> bool| {
+            stored.as_ref().map(|stored| stored.as_ref().is_some_and(check))
+        };
+        let enrolled = has(|stored| stored.enrolled);
+        let counted = has(|stored| stored.enrolled || stored.replaced);
         Ok(ExplainDocument {
             passed: passed.collect(),
             outcome: match &refused {
                 Some(_) => "deny".to_owned(),
-                None => outcome(&effect, enrolled, alias).to_owned(),
+                None => outcome(&effect, counted, alias).to_owned(),
             },
             user: user.to_owned(),
             account,

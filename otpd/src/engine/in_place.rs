@@ -31,22 +31,8 @@ impl Engine {
         let refused = denied || person.refused.is_some() || UserName::parse(user).is_err();
         let uid = self.present_uid(user).await?;
         let step = ruling.ask(&context, None, None);
-        let session = Session {
-            caller: caller.clone(),
-            user: user.to_owned(),
-            uid,
-            context,
-            found,
-            hopeless: refused,
-            person,
-            until_ms: 0,
-            split: None,
-            issued: true,
-            vouched,
-            notice: None,
-            shown: None,
-            words: 0,
-        };
+        let session = Session::new(caller, user, context, found, person);
+        let session = Session { uid, hopeless: refused, issued: true, vouched, ..session };
         self.open(&ruling, session, step)
     }
 

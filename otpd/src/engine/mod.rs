@@ -9,6 +9,7 @@ mod circumstances;
 mod client_identity;
 mod clients;
 mod contact;
+mod course;
 mod dialogue;
 mod enrol;
 mod error;

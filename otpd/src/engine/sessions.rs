@@ -51,6 +51,34 @@ pub(super) struct Session {
     pub(super) words: u8,
 }
 
+impl Session {
+    /// A login that is about to be prompted; no answer opens it until more is said of it.
+    pub(super) fn new(
+        caller: &Caller,
+        user: &str,
+        context: Context,
+        found: Circumstances,
+        person: Person,
+    ) -> Self {
+        Self {
+            caller: caller.clone(),
+            user: user.to_owned(),
+            uid: None,
+            context,
+            found,
+            hopeless: true,
+            person,
+            until_ms: 0,
+            split: None,
+            issued: false,
+            vouched: false,
+            notice: None,
+            shown: None,
+            words: 0,
+        }
+    }
+}
+
 /// Why no session can be begun.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
@@ -215,22 +243,10 @@ mod tests {
     use super::*;
 
     fn session(uid: u32, connection: Connection, until_ms: u64) -> Session {
-        Session {
-            caller: Caller { uid, connection },
-            user: "alice".into(),
-            context: Context::default(),
-            uid: None,
-            found: Circumstances::of(&Context::default()),
-            hopeless: false,
-            person: Person::default(),
-            until_ms,
-            split: None,
-            issued: false,
-            vouched: true,
-            notice: None,
-            shown: None,
-            words: 0,
-        }
+        let (caller, context) = (Caller { uid, connection }, Context::default());
+        let found = Circumstances::of(&context);
+        let session = Session::new(&caller, "alice", context, found, Person::default());
+        Session { until_ms, ..session }
     }
 
     fn table(limit: u32, per_user: u32) -> Sessions {

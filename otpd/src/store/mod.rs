@@ -197,6 +197,8 @@ pub trait TokenStore: Send + Sync {
 pub struct Enrolment {
     /// The user has a confirmed token, usable or not ([`Account::enrolled`]).
     pub enrolled: bool,
+    /// A token that was used waits for its new key to be confirmed ([`Token::replaced`]).
+    pub replaced: bool,
     /// The user id at enrolment.
     pub uid: Option<u32>,
     /// Failures and the lock.

@@ -271,6 +271,7 @@ impl AccountRecord {
         let pending = |token: &TokenRecord| matches!(token.state, State::Pending { .. });
         Enrolment {
             enrolled: !self.tokens.iter().all(pending),
+            replaced: self.tokens.iter().any(|t| pending(t) && t.last_used_ms.is_some()),
             uid: self.uid,
             throttle: self.throttle,
             administrator: self.administrator,

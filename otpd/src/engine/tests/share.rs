@@ -506,3 +506,25 @@ async fn n14_of_many_at_once_one_gets_it() {
         assert!(matches!(refusal(lost), Error::AlreadyShared(_)));
     }
 }
+
+#[tokio::test]
+async fn a_key_that_is_replaced_does_not_make_its_user_one_who_never_enrolled() {
+    for (unenrolled, more) in [("ignore", ""), ("enrol", "enrol = [\"totp\"]\n")] {
+        let policy = format!("[[policy]]\nname = \"p\"\nunenrolled = \"{unenrolled}\"\n{more}");
+        let world = World::new(&policy);
+        let app = world.active("alice", "totp").await;
+        assert!(world.granted("alice", &app.code(world.now_step())).await);
+        let options = ShareOptions { reshare: Some(true), later: Some(true), ..Default::default() };
+        let admin = Authority::Administrator;
+        world.engine.share(&root(), admin, "alice", Some(&app.id), options).await.unwrap();
+        let context = Context { nullok: Some(true), ..sshd() };
+        let (session, step) = world.engine.begin(&root(), "alice", context).await.unwrap();
+        assert_eq!(step.kind(), Some(StepKind::Prompt), "{unenrolled}");
+        let word = Zeroizing::new(b"totp".to_vec());
+        let step = world.engine.respond(&root(), &session, word).await.unwrap();
+        assert_eq!(step, Step::bare(StepKind::Denied), "{unenrolled}");
+        // Who has it shared to them goes on as before.
+        let document = world.share(&user(ALICE), "alice", ShareOptions::default()).await.unwrap().1;
+        world.confirm(&scanned(&document)).await.unwrap();
+    }
+}

@@ -197,10 +197,12 @@ pub(crate) fn enrolments(new: New<'_>) {
             expires_ms: token.expires_ms,
         };
         let outlines = tokens.iter().map(outline).collect();
+        let replaced = tokens.iter().any(Token::replaced);
         let throttle = Throttle { failures: 3, locked_until_ms: Some(9) };
         let (clients, administrator) = (vec![client("c")], enrolled);
         let expected = Enrolment {
             enrolled,
+            replaced,
             uid: Some(7),
             throttle,
             administrator,
