@@ -83,7 +83,8 @@ pub struct ExplainDocument {
     pub account: Option<String>,
     /// Why a directory does not answer, where one does not that the login depends on.
     pub directory: Option<String>,
-    /// Why a directory lets nobody use the account, where one says so.
+    /// Why nobody is let in by a code: what a directory says of the account, or the register of the
+    /// client.
     pub refused: Option<String>,
     /// Whether the user has a confirmed token; absent where the store does not answer.
     pub enrolled: Option<bool>,

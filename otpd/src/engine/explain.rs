@@ -61,6 +61,11 @@ impl Engine {
         let has = |check: fn(&Enrolment) -> bool| {
             stored.as_ref().map(|stored| stored.as_ref().is_some_and(check))
         };
+        let clients = stored.as_ref().and_then(Option::as_ref);
+        let clients = clients.map(|stored| &stored.clients[..]).unwrap_or_default();
+        let client = found.client.as_deref();
+        let barred = ruling.barred(clients, client, &*self.clock, time).filter(|_| asked);
+        let refused = refused.or_else(|| barred.map(|barred| barred.detail(client)));
         let enrolled = has(|stored| stored.enrolled);
         let counted = has(|stored| stored.enrolled || stored.replaced);
         Ok(ExplainDocument {

@@ -325,3 +325,28 @@ async fn g14_changed_files_are_noticed_once_and_a_bad_one_leaves_the_last_good_o
     world.engine.reload().unwrap();
     assert_eq!(looks(5), 0);
 }
+
+/// What the register says of the client is part of the answer, where it is enforced.
+#[tokio::test]
+async fn a_client_that_is_not_let_in_is_explained() {
+    let query = |service: &str, client: Option<&str>| ExplainQuery {
+        service: Some(service.into()),
+        client: client.map(Into::into),
+        ..ExplainQuery::default()
+    };
+    let world = World::new("[clients]\nenforce = [\"sshd\"]");
+    world.active("alice", "totp").await;
+    let options =
+        otp_ipc::ClientOptions { identity: Some("192.0.2.7".into()), ..Default::default() };
+    world.engine.add_client(&root(), "alice", options).await.unwrap();
+    for (service, client, outcome, refused) in [
+        ("sshd", Some("192.0.2.7"), "code", None),
+        ("sshd", Some("192.0.2.8"), "deny", Some("client unknown: 192.0.2.8")),
+        ("sshd", None, "deny", Some("client unknown: none")),
+        ("sudo", None, "code", None),
+    ] {
+        let found = explained(&world, "alice", query(service, client)).await;
+        let told = (found.outcome.as_str(), found.refused.as_deref());
+        assert_eq!(told, (outcome, refused), "{service} {client:?}");
+    }
+}
