@@ -55,6 +55,9 @@ until [ -e "$ASK/$n" ] || [ -e "$ASK/silent" ]; do sleep 0.01; done
 cat "$ASK/$n"
 "#;
 
+/// sshd from 9.8 on puts off an address from which logins have failed, and here all come from one.
+const PATIENT: &str = "PerSourcePenalties no\n";
+
 impl Sshd {
     /// Starts sshd with the PAM stack in /etc/pam.d/sshd.
     pub(crate) fn start(methods: Methods) -> Self {
@@ -86,13 +89,14 @@ impl Sshd {
              AuthorizedKeysFile {FOLDER}/authorized\nStrictModes no\nUseDNS no\nPermitRootLogin no\n\
              LogLevel VERBOSE\nPrintMotd no\nMaxStartups 200\n"
         );
-        fs::write(folder.join("sshd_config"), configuration).unwrap();
+        let file = folder.join("sshd_config");
+        fs::write(&file, configuration.clone() + PATIENT).unwrap();
+        if run(command("/usr/sbin/sshd").args(["-t", "-f"]).arg(&file), b"").code() != 0 {
+            fs::write(&file, configuration).unwrap();
+        }
         // sshd must be started by its absolute path: it re-executes itself.
-        let sshd = command("/usr/sbin/sshd")
-            .args(["-D", "-f"])
-            .arg(folder.join("sshd_config"))
-            .stderr(Stdio::null())
-            .start();
+        let sshd =
+            command("/usr/sbin/sshd").args(["-D", "-f"]).arg(file).stderr(Stdio::null()).start();
         await_port("sshd", port);
         Self { process: sshd, port, methods }
     }
