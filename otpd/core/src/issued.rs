@@ -122,24 +122,17 @@ impl Standing {
     }
 }
 
-/// The standing at `now_ms` of a code that was issued and expires at these times. One from the
-/// future is not believed.
-#[must_use]
-pub fn standing(issued_ms: i64, expires_ms: i64, uses_left: u8, now_ms: i64) -> Standing {
-    if uses_left == 0 {
-        Standing::Used
-    } else if now_ms < expires_ms && issued_ms <= now_ms.saturating_add(AHEAD_MS) {
-        Standing::Open
-    } else {
-        Standing::Expired
-    }
-}
-
 impl IssuedCode {
-    /// Its standing at `now_ms`.
+    /// Its standing at `now_ms`. One from the future is not believed.
     #[must_use]
     pub fn standing(&self, now_ms: i64) -> Standing {
-        standing(self.issued_ms, self.expires_ms, self.uses_left, now_ms)
+        if self.uses_left == 0 {
+            Standing::Used
+        } else if now_ms < self.expires_ms && self.issued_ms <= now_ms.saturating_add(AHEAD_MS) {
+            Standing::Open
+        } else {
+            Standing::Expired
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use otp_core::{
     enrolment::{self, NewToken},
     out_of_band,
     secret::Secret,
-    throttle::Lock,
     token::{Algorithm, Factor, Standing},
 };
 use otp_delivery::{Hidden, Message, Recipient};
@@ -225,9 +224,8 @@ impl Attempt {
     }
 
     fn locked(&self, work: &Work<'_>) -> bool {
-        let lockout = &self.ruling.loaded.config.lockout;
         let throttle = work.account.as_ref().map(|account| account.throttle).unwrap_or_default();
-        throttle.locked(lockout, self.now_ms) != Lock::Open
+        self.ruling.locked(throttle, self.now_ms)
     }
 
     /// Whether one more message would be more than the budget has.

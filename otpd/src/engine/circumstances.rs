@@ -1,8 +1,6 @@
 //! What policies are chosen by, besides the user's name: found out once for each login, so that its
 //! prompt and its answer fall under the same rule.
 
-use std::time::Duration;
-
 use otp_core::{
     account::UserName,
     client::{Standing, standing},
@@ -15,10 +13,8 @@ use super::{
     Engine,
     client_identity::{client_of, holds},
     identity,
+    identity::PATIENCE,
 };
-
-/// How long the directories may take to tell the groups.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The circumstances of one login.
 #[derive(Clone, Debug, PartialEq, Eq)]

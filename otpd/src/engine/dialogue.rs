@@ -1,7 +1,7 @@
 //! What is said at a prompt besides codes: where a code was sent, and the words that ask for
 //! another one or another way.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use otp_core::{
     contact::Contacts,
@@ -20,14 +20,9 @@ use super::{
 use crate::{
     audit::Origin,
     config::Prompt,
-    directory::Entry,
     store::{Enrolment, Outline},
     text::Message,
 };
-
-/// How long the directory may take to say who is sent a code.
-const PATIENCE: Duration = Duration::from_secs(5);
-const SILENT: &str = "the user database does not answer";
 
 impl Engine {
     /// Sends the user a code, by one of the methods `only` or by the first that is open.
@@ -71,14 +66,6 @@ impl Engine {
             uid: entry.map(|entry| entry.uid),
         };
         self.request_code(ruling, request).await
-    }
-
-    /// What the directory says of the user, in time. Nothing is sent and nobody enrols under another
-    /// spelling of an account's name.
-    pub(super) async fn own_entry(&self, user: &str) -> Result<Option<Entry>, Error> {
-        let asked = tokio::time::timeout(PATIENCE, self.entry(user)).await;
-        let asked = asked.unwrap_or_else(|_| Err(Error::Unavailable(SILENT.to_owned())));
-        Ok(asked?.filter(|entry| entry.name == user))
     }
 
     /// Goes on with another method of the user's: sends a code if it is one that is delivered.

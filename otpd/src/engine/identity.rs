@@ -5,9 +5,10 @@ use std::time::Duration;
 use otp_core::account::Account;
 
 use super::{Engine, Error};
+use crate::directory::Entry;
 
-/// How long the directory may take to say whose a name is.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the directories may take to say whose a name is and which groups it is in.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// The user id of the account that is called `user` now; `None` where there is none.
@@ -16,10 +17,20 @@ impl Engine {
     /// [`Error::Unavailable`] where the directory does not answer in time: nobody is let in on a
     /// guess.
     pub(super) async fn present_uid(&self, user: &str) -> Result<Option<u32>, Error> {
-        let asked = tokio::time::timeout(PATIENCE, self.uid_of(user)).await;
-        asked.unwrap_or_else(|_| {
+        Ok(self.own_entry(user).await?.map(|entry| entry.uid))
+    }
+
+    /// What the directory says of the user, in time. Nothing is sent and nobody enrols under another
+    /// spelling of an account's name.
+    ///
+    /// # Errors
+    /// As [`Engine::present_uid`].
+    pub(super) async fn own_entry(&self, user: &str) -> Result<Option<Entry>, Error> {
+        let asked = tokio::time::timeout(PATIENCE, self.entry(user)).await;
+        let asked = asked.unwrap_or_else(|_| {
             Err(Error::Unavailable("the user database does not answer".to_owned()))
-        })
+        });
+        Ok(asked?.filter(|entry| entry.name == user))
     }
 }
 

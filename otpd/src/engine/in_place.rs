@@ -48,10 +48,7 @@ impl Engine {
         }
         let mut event = origin(caller, context, "").event("login", "denied", user, self.now_ms());
         event.detail = Some("issued codes are switched off".to_owned());
-        if let Some(event) = self.journal.bounded(user, event, self.clock.monotonic_ms()) {
-            self.journal.write(&event);
-            self.transact("", move |work| work.audit.push(event)).await?;
-        }
+        self.record_bounded(user, event).await?;
         Err(Error::SwitchedOff(SWITCHED_OFF.to_owned()))
     }
 
@@ -66,10 +63,7 @@ impl Engine {
         let origin = origin(&waiting.caller, context, session);
         let mut event = origin.event("login", "skipped", user, self.now_ms());
         event.detail = Some("goes on without an issued code".to_owned());
-        if let Some(event) = self.journal.bounded(user, event, self.clock.monotonic_ms()) {
-            self.journal.write(&event);
-            self.transact("", move |work| work.audit.push(event)).await?;
-        }
+        self.record_bounded(user, event).await?;
         Ok(true)
     }
 }

@@ -160,7 +160,7 @@ impl Engine {
         let mut documents = Vec::with_capacity(rows.len());
         for row in rows {
             let told = caller.uid == 0
-                || row.issued_by == caller.uid
+                || row.issued.issued_by == caller.uid
                 || (authority == Authority::Administrator
                     && self.uid_of(&row.user).await? != Some(0));
             documents.push(document(row, told, now_ms));
@@ -240,12 +240,7 @@ impl Engine {
         let mut event = origin.event(event, "denied", user, self.now_ms());
         event.source = None;
         event.detail = Some(why.to_owned());
-        let key = format!("uid {}", caller.uid);
-        let Some(event) = self.journal.bounded(&key, event, self.clock.monotonic_ms()) else {
-            return;
-        };
-        self.journal.write(&event);
-        if let Err(error) = self.transact("", move |work| work.audit.push(event)).await {
+        if let Err(error) = self.record_bounded(&format!("uid {}", caller.uid), event).await {
             log::error!("audit: a refused code is in this log only: {error}");
         }
     }
@@ -322,23 +317,23 @@ fn detail(new: &NewCode) -> String {
     text + &tail
 }
 
-fn document(row: CodeRow, told: bool, now_ms: i64) -> CodeDocument {
-    let standing = issued::standing(row.issued_ms, row.expires_ms, row.uses_left, now_ms);
+fn document(CodeRow { user, issued }: CodeRow, told: bool, now_ms: i64) -> CodeDocument {
+    let standing = issued.standing(now_ms);
     let open = standing == Standing::Open;
-    let left_ms = row.expires_ms.saturating_sub(now_ms);
+    let left_ms = issued.expires_ms.saturating_sub(now_ms);
     CodeDocument {
-        id: row.id,
-        user: row.user,
+        id: issued.id,
+        user,
         state: standing.name().to_owned(),
-        code: row.code.filter(|_| told && open).map(|code| code.expose().to_vec()),
-        issued: row.issued_ms,
-        expires: row.expires_ms,
+        code: issued.code.filter(|_| told && open).map(|code| code.expose().to_vec()),
+        issued: issued.issued_ms,
+        expires: issued.expires_ms,
         left_ms: if open { u64::try_from(left_ms).unwrap_or_default() } else { 0 },
-        uses_left: row.uses_left.into(),
-        service: row.service,
-        scope: row.reach.name().to_owned(),
-        reason: Some(row.reason).filter(|reason| !reason.is_empty()),
-        issued_by: row.issued_by,
-        client: row.client,
+        uses_left: issued.uses_left.into(),
+        service: issued.service,
+        scope: issued.reach.name().to_owned(),
+        reason: Some(issued.reason).filter(|reason| !reason.is_empty()),
+        issued_by: issued.issued_by,
+        client: issued.client,
     }
 }

@@ -59,7 +59,7 @@ use crate::{
     clock::Clock,
     config::{Config, Loaded, Stamp, Watch},
     directory::Directory,
-    store::{self, StoreError, TokenStore, Work},
+    store::{self, AuditEvent, StoreError, TokenStore, Work},
 };
 use clients::LastClient;
 use follow_up::FollowUps;
@@ -202,6 +202,20 @@ impl Engine {
     ) -> Result<R, Error> {
         let _deciding = Deciding::begin(&self.deciding);
         self.watch_store(store::decide(&*self.store, user, transition).await)
+    }
+
+    /// Records what changes no account, as far as the bound on records about `key` lets it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: it is in the log alone.
+    async fn record_bounded(&self, key: &str, event: AuditEvent) -> Result<(), Error> {
+        match self.journal.bounded(key, event, self.clock.monotonic_ms()) {
+            Some(event) => {
+                self.journal.write(&event);
+                self.transact("", move |work| work.audit.push(event)).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// The configuration in force.

@@ -7,7 +7,6 @@ use otp_core::{
     account::Account,
     client::{self, Client},
     policy::FactorRule,
-    throttle::{Lock, Throttle},
     token::Standing,
 };
 use otp_ipc::Context;
@@ -47,10 +46,6 @@ impl Ruling {
     pub(super) fn memory(&self, context: &Context) -> Result<Option<Memory>, Error> {
         let Some((place, for_ms)) = self.remembering(context) else { return Ok(None) };
         Ok(Some(Memory { id: super::random_id()?, place, for_ms }))
-    }
-
-    fn locked(&self, throttle: Throttle, now_ms: i64) -> bool {
-        throttle.locked(&self.loaded.config.lockout, now_ms) != Lock::Open
     }
 
     /// Whether the user has a token that this login would accept.

@@ -6,6 +6,7 @@ use otp_core::{
     consume::Rules,
     issued::{Accepted, Terms},
     policy::{Cause, FactorRule, Rule},
+    throttle::{Lock, Throttle},
     window::Windows,
 };
 use otp_ipc::{Context, names::SELF_SERVICE};
@@ -124,6 +125,11 @@ impl Ruling {
     pub(super) fn windows(&self, method: &str) -> Option<Windows> {
         let open = self.accepts(method) && self.links(method);
         if open { self.loaded.config.windows(method) } else { None }
+    }
+
+    /// Whether a user with these failures is locked.
+    pub(super) fn locked(&self, throttle: Throttle, now_ms: i64) -> bool {
+        throttle.locked(&self.loaded.config.lockout, now_ms) != Lock::Open
     }
 
     /// Runs `decide` with the rules of this decision.

@@ -108,11 +108,7 @@ impl Engine {
         let mut event = origin.event("share", "denied", "", self.now_ms());
         event.token = Some(otp_core::account::escaped(token));
         event.detail = Some(detail(&error));
-        let monotonic_ms = self.clock.monotonic_ms();
-        let event = self.journal.bounded(&format!("uid {}", caller.uid), event, monotonic_ms);
-        let Some(event) = event else { return error };
-        self.journal.write(&event);
-        let recorded = self.transact("", move |work| work.audit.push(event)).await;
+        let recorded = self.record_bounded(&format!("uid {}", caller.uid), event).await;
         recorded.err().unwrap_or(error)
     }
 

@@ -35,26 +35,8 @@ pub struct CodeQuery {
 pub struct CodeRow {
     /// Whom it was issued to.
     pub user: String,
-    /// As [`IssuedCode::id`](otp_core::issued::IssuedCode::id).
-    pub id: String,
-    /// The code, where it is kept.
-    pub code: Option<Digits>,
-    /// Issued at, Unix milliseconds.
-    pub issued_ms: i64,
-    /// Not good from this time on, Unix milliseconds.
-    pub expires_ms: i64,
-    /// How often it may still be given.
-    pub uses_left: u8,
-    /// The only PAM service at which it is good.
-    pub service: Option<String>,
-    /// Where it may be given.
-    pub reach: Reach,
-    /// Why it was issued.
-    pub reason: String,
-    /// Who issued it: a user id.
-    pub issued_by: u32,
-    /// The id of the client that it enrols.
-    pub client: Option<String>,
+    /// What was issued; without the code where that is not kept, and where it does not open.
+    pub issued: IssuedCode,
 }
 
 /// Which clients to list.
@@ -120,6 +102,24 @@ impl IssuedRecord {
         }
     }
 
+    /// What was issued, with the code where that is known.
+    pub(super) fn opened(&self, code: Option<Digits>) -> IssuedCode {
+        IssuedCode {
+            id: self.id.clone(),
+            digest: self.digest,
+            digits: self.digits,
+            code,
+            issued_ms: self.issued_ms,
+            expires_ms: self.expires_ms,
+            uses_left: self.uses_left,
+            service: self.service.clone(),
+            reach: self.reach,
+            reason: self.reason.clone(),
+            issued_by: self.issued_by,
+            client: self.client.clone(),
+        }
+    }
+
     fn binding<'a>(&'a self, user: &'a str) -> Binding<'a> {
         Binding::Issued(IssuedBinding { user, id: &self.id, expires_ms: self.expires_ms })
     }
@@ -181,20 +181,7 @@ impl Vault {
 
     /// The issued code of a record; `None` when the code does not open.
     pub(super) fn open_issued(&self, user: &str, record: &IssuedRecord) -> Option<IssuedCode> {
-        Some(IssuedCode {
-            id: record.id.clone(),
-            digest: record.digest,
-            digits: record.digits,
-            code: self.open_code(user, record)?,
-            issued_ms: record.issued_ms,
-            expires_ms: record.expires_ms,
-            uses_left: record.uses_left,
-            service: record.service.clone(),
-            reach: record.reach,
-            reason: record.reason.clone(),
-            issued_by: record.issued_by,
-            client: record.client.clone(),
-        })
+        self.open_code(user, record).map(|code| record.opened(code))
     }
 }
 

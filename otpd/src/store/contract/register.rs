@@ -9,13 +9,14 @@ pub(crate) fn code_lists(new: New<'_>) {
     put(&*store, "alice", full());
     let list = |query: CodeQuery| {
         let (rows, total) = wait(store.codes(query)).unwrap();
-        (rows.into_iter().map(|row| row.id).collect::<Vec<_>>().join(" "), total)
+        (rows.into_iter().map(|row| row.issued.id).collect::<Vec<_>>().join(" "), total)
     };
     let page = |offset, limit| CodeQuery { offset, limit, ..CodeQuery::default() };
     let (rows, _) = wait(store.codes(page(0, 10))).unwrap();
     let codes = full().issued.into_iter().map(|code| ("alice", code));
     for (row, (user, code)) in rows.into_iter().zip(codes.chain([("bob", issued("b1"))])) {
-        assert_eq!((row.user.as_str(), row.id, row.code), (user, code.id, code.code));
+        let (owner, row) = (row.user, row.issued);
+        assert_eq!((owner.as_str(), row.id, row.code), (user, code.id, code.code));
         assert_eq!((row.issued_ms, row.expires_ms), (code.issued_ms, code.expires_ms));
         assert_eq!((row.uses_left, row.service), (code.uses_left, code.service));
         assert_eq!((row.reach, row.reason), (code.reach, code.reason));

@@ -213,17 +213,8 @@ impl Database {
         let _snapshot = self.snapshot()?;
         let (records, total) = lists::codes(&self.connection, query)?;
         let row = |(user, record): (String, IssuedRecord)| CodeRow {
-            code: self.vault.open_code(&user, &record).flatten(),
+            issued: record.opened(self.vault.open_code(&user, &record).flatten()),
             user,
-            id: record.id,
-            issued_ms: record.issued_ms,
-            expires_ms: record.expires_ms,
-            uses_left: record.uses_left,
-            service: record.service,
-            reach: record.reach,
-            reason: record.reason,
-            issued_by: record.issued_by,
-            client: record.client,
         };
         Ok((records.into_iter().map(row).collect(), total))
     }
