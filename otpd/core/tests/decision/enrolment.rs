@@ -5,28 +5,13 @@ use otp_core::{
     consume::Refusal,
     enrolment::{MOST_TOKENS, NewToken, adopt, begin, disable, enable, open, revoke},
     error::Error,
-    token::{Algorithm, Factor, Standing, State, Token},
+    token::{Factor, Standing, State, Token},
 };
 
 use crate::fixture::{
-    LOCKOUT, NOW, account, by_token, failed, hotp_token, login, reply, rules, secret, step,
-    totp_token, with_recovery, wrong,
+    LOCKOUT, NOW, account, by_token, failed, hotp_token, login, new_token, reply, rules, secret,
+    step, totp_token, with_recovery, wrong,
 };
-
-fn new_token(id: &str) -> NewToken {
-    NewToken {
-        id: id.to_owned(),
-        label: String::new(),
-        method: "totp".to_owned(),
-        factor: Factor::Totp { t0_ms: 0, period_ms: 30_000 },
-        algorithm: Algorithm::Sha1,
-        digits: 6,
-        secret: secret(&format!("the secret of {id:>6}")),
-        pending_until_ms: Some(NOW + 600_000),
-        share: false,
-        expires_ms: None,
-    }
-}
 
 fn labels(account: &Account) -> Vec<&str> {
     account.tokens.iter().map(|token| token.label.as_str()).collect()

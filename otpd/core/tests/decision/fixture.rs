@@ -4,6 +4,7 @@ use otp_core::{
     account::Account,
     code::{Digits, Reply},
     consume::{Credential, Refusal, Rules, Scope, consume},
+    enrolment::NewToken,
     hotp,
     issued::Terms,
     recovery::{self, RecoveryCode},
@@ -26,6 +27,22 @@ pub(crate) const LOCKOUT: Lockout =
 
 pub(crate) fn secret(text: &str) -> Secret {
     Secret::new(Zeroizing::new(text.as_bytes().to_vec())).unwrap()
+}
+
+/// What a token of the built-in kind is enrolled with; it waits ten minutes for its first code.
+pub(crate) fn new_token(id: &str) -> NewToken {
+    NewToken {
+        id: id.to_owned(),
+        label: String::new(),
+        method: "totp".to_owned(),
+        factor: Factor::Totp { t0_ms: 0, period_ms: 30_000 },
+        algorithm: Algorithm::Sha1,
+        digits: 6,
+        secret: secret(&format!("the secret of {id:>6}")),
+        pending_until_ms: Some(NOW + 600_000),
+        share: false,
+        expires_ms: None,
+    }
 }
 
 /// An active TOTP token of the built-in method, with a secret of its own.

@@ -17,8 +17,8 @@ use proptest::prelude::*;
 use zeroize::Zeroizing;
 
 use crate::fixture::{
-    NOW, YEAR, account, by_token, confirm, disabled, hotp_token, login, reply, secret, step,
-    totp_token,
+    NOW, YEAR, account, by_token, confirm, disabled, hotp_token, login, new_token, reply, secret,
+    step, totp_token,
 };
 
 const TTL: u64 = 300_000;
@@ -196,18 +196,7 @@ fn a_user_is_shown_the_oldest_that_can_be_shown() {
 
 #[test]
 fn a_token_to_share_is_pending_and_nobody_confirms_what_nobody_has_seen() {
-    let new = |id: &str| NewToken {
-        id: id.to_owned(),
-        label: String::new(),
-        method: "totp".to_owned(),
-        factor: Factor::Totp { t0_ms: 0, period_ms: 30_000 },
-        algorithm: Algorithm::Sha1,
-        digits: 6,
-        secret: secret(&format!("the secret of {id:>6}")),
-        pending_until_ms: Some(OFFER),
-        share: true,
-        expires_ms: None,
-    };
+    let new = |id: &str| NewToken { pending_until_ms: Some(OFFER), share: true, ..new_token(id) };
     let mut account = Account::default();
     enrolment::begin(&mut account, new("t"), NOW).unwrap();
     assert_eq!(account.tokens, [Token { label: "totp".into(), created_ms: NOW, ..offered("t") }]);
