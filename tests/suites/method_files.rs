@@ -72,7 +72,7 @@ fn a_change_that_cannot_be_made_changes_nothing() {
         remount("remount,bind,ro");
         unchanged("read-only", 1, "Read-only file system");
         remount("remount,bind,rw");
-        run(command("umount").arg("/etc/otpd"), b"").ok();
+        uncover();
 
         fs::rename(CONFIGURATION, "/etc/otpd/real").unwrap();
         symlink("real", CONFIGURATION).unwrap();
@@ -93,6 +93,11 @@ fn a_change_that_cannot_be_made_changes_nothing() {
     });
 }
 
+/// Takes away what covers /etc/otpd, also while otpd has a file of it open to read it.
+fn uncover() {
+    run(command("umount").args(["--lazy", "/etc/otpd"]), b"").ok();
+}
+
 /// A folder with no room left, in place of /etc/otpd.
 fn full_disk(unchanged: &dyn Fn(&str, i32, &str)) {
     let owner = fs::metadata(CONFIGURATION).unwrap();
@@ -107,7 +112,7 @@ fn full_disk(unchanged: &dyn Fn(&str, i32, &str)) {
     while std::io::Write::write(&mut filler, &[0; 4096]).is_ok() {}
     unchanged("a full disk", 1, "No space left on device");
     drop(filler);
-    run(command("umount").arg("/etc/otpd"), b"").ok();
+    uncover();
     fs::create_dir_all("/etc/otpd/otpd.d").unwrap();
 }
 
