@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod failure;
 mod import;
+mod manual;
 mod method;
 mod render;
 mod secret_file;

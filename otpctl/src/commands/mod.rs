@@ -5,6 +5,7 @@ use clap::CommandFactory;
 use crate::bus::Session;
 use crate::cli::{Cli, Command, Config, Provider, Token};
 use crate::failure::Failure;
+use crate::manual;
 use crate::render::Output;
 
 mod audit;
@@ -32,7 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
             clap_complete::generate(shell, &mut Cli::command(), "otpctl", &mut script);
             out.print(&String::from_utf8_lossy(&script))
         }
-        Command::Man { dir } => clap_mangen::generate_to(Cli::command(), &dir)
+        Command::Man { dir } => manual::write(Cli::command(), &dir)
             .map_err(|error| Failure::write(dir.display(), &error)),
         Command::Config(Config::Check { file, directories }) => {
             config::check(file.as_deref(), directories, &out)
