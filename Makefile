@@ -1,14 +1,17 @@
 # make            builds the module, the daemon and otpctl (release)
 # make demo       a login from enrolment to audit on a private machine; KEEP=1 waits
 # make test       everything; also test-quick, soak, advisories
+# make man        the manual pages that are made of otpctl and of the D-Bus interfaces
 # make install    installs what `make` built, below DESTDIR
 
 CARGO ?= $(firstword $(shell command -v cargo) $(HOME)/.cargo/bin/cargo)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PREFIX ?= /usr
+OTPCTL = $(TARGET)/release/otpctl
+MAN_DIR = $(TARGET)/man
 PAM_DIR ?= $(firstword $(wildcard /usr/lib/*/security /usr/lib64/security) /usr/lib/security)
 
-.PHONY: all demo test test-quick soak advisories install clean
+.PHONY: all demo test test-quick soak advisories man install clean
 
 all:
 	$(CARGO) build --locked --release -p pam_otp
@@ -29,7 +32,14 @@ soak:
 advisories:
 	@tests/run advisories
 
-install:
+man:
+	rm -rf $(MAN_DIR)
+	mkdir -p $(MAN_DIR)
+	$(OTPCTL) man $(MAN_DIR)
+	xsltproc --nonet --novalid -o $(MAN_DIR)/org.pamotp.Otpd1.5 packaging/man/dbus.xsl \
+		packaging/dbus/org.pamotp.Otpd1.Authentication.xml
+
+install: man
 	install -D -m 644 $(TARGET)/release/libpam_otp.so $(DESTDIR)$(PAM_DIR)/pam_otp.so
 	install -D -m 755 $(TARGET)/release/otpd $(DESTDIR)$(PREFIX)/sbin/otpd
 	install -D -m 755 $(TARGET)/release/otpctl $(DESTDIR)$(PREFIX)/bin/otpctl
@@ -42,9 +52,9 @@ install:
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/tmpfiles.d packaging/tmpfiles/*.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/pam_otp README.md packaging/otpd.toml.example
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/pam_otp/recipes packaging/recipes/*.toml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN_DIR)/*.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 packaging/man/*.5 $(MAN_DIR)/*.5
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 packaging/man/*.8
-	install -d $(DESTDIR)$(PREFIX)/share/man/man1
-	$(TARGET)/release/otpctl man $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:
 	$(CARGO) clean

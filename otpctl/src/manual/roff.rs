@@ -48,7 +48,8 @@ impl Roff {
         words.iter().for_each(|word| {
             self.line(word);
         });
-        self.line(".YS")
+        // It divides words again.
+        self.line(".YS").line(".nh")
     }
 
     /// Sentences; what lacks its full stop gets one.

@@ -64,6 +64,7 @@ prog\-sub \- things, see \(gaprog look\(ga
 [\fB\-k\fR|\fB\-\-kind\fR\ \fIKIND\fR]
 \fINAME\fR
 .YS
+.nh
 .SH DESCRIPTION
 Things, see \fBprog look\fR.
 .SH COMMANDS
@@ -106,6 +107,7 @@ prog\-look \- look
 .SH SYNOPSIS
 .SY "prog look"
 .YS
+.nh
 .SH DESCRIPTION
 Look.
 .SH OPTIONS
