@@ -42,7 +42,8 @@ fn overview(program: &Command) -> (String, String) {
     let name = program.get_name();
     let mut page = heading(name, program);
     page.section("SYNOPSIS").synopsis(name, &usage_of_group(program));
-    page.section("DESCRIPTION").paragraphs(&description(program));
+    let Remarks { description, notes, examples, statuses, files } = Remarks::of(program);
+    page.section("DESCRIPTION").notes(&description);
     if let Some(first) = verbs(program).find(|verb| verb.has_subcommands()) {
         let first = first.get_name();
         let pages = format!("Each command has a page of its own, such as {name}-{first}(1)");
@@ -57,7 +58,6 @@ fn overview(program: &Command) -> (String, String) {
     }
     page.section("OPTIONS");
     program.get_arguments().filter(|arg| !arg.is_hide_set()).for_each(|arg| option(&mut page, arg));
-    let Remarks { notes, examples, statuses, files } = Remarks::of(program);
     if !notes.is_empty() {
         page.section("NOTES").notes(&notes);
     }
@@ -79,13 +79,13 @@ fn page(program: &Command, verb: &Command) -> (String, String) {
     for (line, command) in lines(&line, verb) {
         page.synopsis(&line, &usage(command));
     }
-    let Remarks { notes, mut examples, mut statuses, mut files } = Remarks::of(verb);
-    page.section("DESCRIPTION").paragraphs(&description(verb)).notes(&notes);
+    let Remarks { description, notes, mut examples, mut statuses, mut files } = Remarks::of(verb);
+    page.section("DESCRIPTION").notes(&description).notes(&notes);
     if verb.has_subcommands() {
         page.section("COMMANDS");
         for (line, command) in lines(&line, verb) {
             let remarks = Remarks::of(command);
-            page.subsection(&line).paragraphs(&description(command));
+            page.subsection(&line).notes(&remarks.description);
             own_arguments(command).for_each(|arg| option(&mut page, arg));
             page.notes(&remarks.notes);
             examples.extend(remarks.examples);
@@ -177,12 +177,6 @@ fn summary(command: &Command) -> String {
     command.get_about().map(ToString::to_string).unwrap_or_default()
 }
 
-fn description(command: &Command) -> Vec<String> {
-    let about = command.get_long_about().or_else(|| command.get_about());
-    let about = about.map(ToString::to_string).unwrap_or_default();
-    about.split("\n\n").map(str::to_owned).collect()
-}
-
 fn own_arguments(command: &Command) -> impl Iterator<Item = &Arg> {
     command.get_arguments().filter(|arg| {
         !arg.is_hide_set()
@@ -258,7 +252,7 @@ fn listed(words: &[String]) -> String {
 }
 
 impl Roff {
-    fn notes(&mut self, notes: &[Note]) {
+    fn notes(&mut self, notes: &[Note]) -> &mut Self {
         for note in notes {
             match note {
                 Note::Paragraph(text) => self.paragraphs(std::slice::from_ref(text)),
@@ -267,6 +261,7 @@ impl Roff {
                 }
             };
         }
+        self
     }
 
     /// A section with an entry for each row, where there are any.

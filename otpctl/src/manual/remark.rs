@@ -1,10 +1,13 @@
-//! What stands below the options in the help, taken apart.
+//! What stands above and below the options in the help, taken apart.
 
-use clap::Command;
+use clap::{Command, builder::StyledStr};
 
 /// The remarks of a command, by what they are.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Remarks {
+    /// What it does: those above the options.
+    pub(super) description: Vec<Note>,
+    /// Those below the options.
     pub(super) notes: Vec<Note>,
     /// The rows below "Examples:".
     pub(super) examples: Vec<Row>,
@@ -40,17 +43,25 @@ impl Row {
 
 impl Remarks {
     pub(super) fn of(command: &Command) -> Self {
-        let help = command.get_after_long_help().or_else(|| command.get_after_help());
-        let help = help.map(ToString::to_string).unwrap_or_default();
+        let above = command.get_long_about().or_else(|| command.get_about());
+        let below = command.get_after_long_help().or_else(|| command.get_after_help());
         let mut remarks = Self::default();
-        let blocks = help.split("\n\n").map(|block| block.trim_matches('\n'));
-        blocks.filter(|block| !block.is_empty()).for_each(|block| remarks.add(block));
+        remarks.description = remarks.sort(above);
+        remarks.notes = remarks.sort(below);
         remarks
     }
 
-    fn add(&mut self, block: &str) {
+    /// Keeps the rows of lists, and returns the rest.
+    fn sort(&mut self, help: Option<&StyledStr>) -> Vec<Note> {
+        let help = help.map(ToString::to_string).unwrap_or_default();
+        let blocks = help.split("\n\n").map(|block| block.trim_matches('\n'));
+        blocks.filter(|block| !block.is_empty()).filter_map(|block| self.note(block)).collect()
+    }
+
+    fn note(&mut self, block: &str) -> Option<Note> {
         if let Some(statuses) = block.strip_prefix("Exit status:") {
-            return self.statuses.extend(numbered(statuses));
+            self.statuses.extend(numbered(statuses));
+            return None;
         }
         let mut lines = block.lines();
         let first = lines.next().unwrap_or_default();
@@ -60,10 +71,11 @@ impl Remarks {
             "Examples:" if indented => self.examples.extend(columns(&below)),
             "Files:" if indented => self.files.extend(columns(&below)),
             title if indented && title.ends_with(':') => {
-                self.notes.push(Note::Table { title: title.to_owned(), lines: below });
+                return Some(Note::Table { title: title.to_owned(), lines: below });
             }
-            _ => self.notes.push(Note::Paragraph(block.replace('\n', " "))),
+            _ => return Some(Note::Paragraph(block.replace('\n', " "))),
         }
+        None
     }
 }
 

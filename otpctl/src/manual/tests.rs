@@ -22,8 +22,9 @@ fn sample() -> Command {
         )
         .after_help(".dots and 'quotes'.\n\nKeys:\n  a=1   one\n  b=2   two");
     let sub = Command::new("sub").about("Things, see `prog look`").subcommand(add);
-    let look = Command::new("look").about("Look").after_help(
-        "Exit status: 0 seen, 8 not\nseen.\n\nExamples:\n  prog look  first\n             second\n\n\
+    let statuses = "Look\n\nExit status: 0 seen, 8 not\nseen.";
+    let look = Command::new("look").about("Look").long_about(statuses).after_help(
+        "Examples:\n  prog look  first\n             second\n\n\
          Files:\n  /var/lib/x  the thing",
     );
     let secret = Command::new("secret").hide(true);
