@@ -78,7 +78,7 @@ fn stacks_of_people_are_run_as_libpam_runs_them() {
             format!("atuh optional {WRONG}\nauth required {SUCCESS}\n"),
             format!("auth\nauth required {SUCCESS}\n"),
             format!("auth optional\nauth required {SUCCESS}\n"),
-            format!("auth required [pam_debug.so] [auth=success]\n"),
+            "auth required [pam_debug.so] [auth=success]\n".into(),
             format!("-auth required pam_absent.so\nauth required {SUCCESS}\n"),
             format!("-auth optional pam_absent.so\nauth required {SUCCESS}\n"),
             format!("auth required pam_absent.so\nauth required {SUCCESS}\n"),

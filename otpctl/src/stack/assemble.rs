@@ -15,20 +15,24 @@ pub(crate) struct Assembled {
 pub(crate) fn assemble(text: &str) -> (Vec<Assembled>, bool) {
     /// Longest line of libpam before 1.7, with its line break.
     const OLD_BUFFER: usize = 1023;
+    const BLANK: [char; 3] = [' ', '\t', '\n'];
     let (mut lines, mut open) = (Vec::new(), None::<Assembled>);
     for (number, raw) in (1..).zip(text.split_inclusive('\n')) {
-        let trimmed = raw.trim_end_matches([' ', '\t', '\n']);
+        let trimmed = raw.trim_end_matches(BLANK);
         let bare = raw.trim_start_matches([' ', '\t']);
         let has_comment = raw.contains('#');
         let (part, goes_on) = match trimmed.strip_suffix('\\') {
             Some(part) if !has_comment => {
                 (format!("{} ", part.trim_start_matches([' ', '\t'])), true)
             }
-            _ => (bare.split('#').next().unwrap_or_default().trim_end().to_owned(), false),
+            _ => (
+                bare.split('#').next().unwrap_or_default().trim_end_matches(BLANK).to_owned(),
+                false,
+            ),
         };
         let mut line = match open.take() {
             Some(mut line) => {
-                if part.trim().is_empty() && !goes_on {
+                if part.trim_matches(BLANK).is_empty() && !goes_on {
                     line.differs = Some("an empty line ends the continued one above it");
                 }
                 line.text.push_str(&part);
@@ -46,7 +50,7 @@ pub(crate) fn assemble(text: &str) -> (Vec<Assembled>, bool) {
         }
     }
     let unfinished = open.is_some();
-    lines.retain(|line| !line.text.trim().is_empty());
+    lines.retain(|line| !line.text.trim_matches(BLANK).is_empty());
     (lines, unfinished)
 }
 
@@ -69,6 +73,7 @@ mod tests {
             ("a # b\n  c", (vec![line(1, "a"), line(2, "c")], false)),
             ("a \\\n  b\nc\n", (vec![line(1, "a  b"), line(3, "c")], false)),
             ("a \\  \n\\\nb\n", (vec![line(1, "a   b")], false)),
+            ("a\r\n", (vec![line(1, "a\r")], false)),
             ("a # b \\\nc\n", (vec![line(1, "a"), line(2, "c")], false)),
             ("a \\\n", (vec![], true)),
             ("\\\n\nb\n", (vec![line(3, "b")], false)),
