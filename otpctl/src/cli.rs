@@ -1,5 +1,6 @@
 //! The command line. Help, man pages and completions are generated from these types.
 
+mod doctor;
 mod method;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::time::When;
 
 mod issued;
 
+pub(crate) use doctor::Doctor;
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
 };
@@ -38,7 +40,8 @@ Times are RFC 3339 (2026-01-31T08:00:00Z), a day (2026-01-31) or relative
 (90s, 30m, 2h, 7d).
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 otpd is unavailable,
-5 no such credential, 6 shared already, 7 unknown user, client or tenant.";
+5 no such credential, 6 shared already, 7 unknown user, client or tenant;
+of doctor 8 somebody could be locked out, 9 a login could be bypassed.";
 
 const GLOBAL: &str = "Global options";
 
@@ -71,6 +74,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Show how the daemon is
     Status,
+    Doctor(Doctor),
     /// Enrol and manage tokens
     #[command(subcommand)]
     Token(Token),
@@ -573,6 +577,9 @@ mod tests {
     fn what_is_accepted_and_what_is_not() {
         for (line, accepted) in [
             ("status", true),
+            ("doctor", true),
+            ("doctor sshd", true),
+            ("doctor sshd sudo", false),
             ("--json status", true),
             ("status --json -q", true),
             ("--bus unix:path=/run/b status", true),
