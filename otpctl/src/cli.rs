@@ -1,6 +1,7 @@
 //! The command line. Help, man pages and completions are generated from these types.
 
 mod configuration;
+mod doctor;
 mod issued;
 mod method;
 mod token;
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 pub(crate) use configuration::{
     Audit, Config, Directory, Explain, Policy, Provider, ProviderImport,
 };
+pub(crate) use doctor::Doctor;
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
 };
@@ -42,7 +44,8 @@ Times are RFC 3339 (2026-01-31T08:00:00Z), a day (2026-01-31) or relative
 (90s, 30m, 2h, 7d).
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 otpd is unavailable,
-5 no such credential, 6 shared already, 7 unknown user, client or tenant.";
+5 no such credential, 6 shared already, 7 unknown user, client or tenant;
+of doctor 8 somebody could be locked out, 9 a login could be bypassed.";
 
 const GLOBAL: &str = "Global options";
 
@@ -75,6 +78,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Show how the daemon is
     Status,
+    Doctor(Doctor),
     /// Enrol and manage tokens
     #[command(subcommand)]
     Token(Token),

@@ -4,6 +4,7 @@
 mod bus;
 mod cli;
 mod commands;
+mod doctor;
 mod failure;
 mod import;
 mod manual;

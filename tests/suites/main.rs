@@ -24,6 +24,7 @@ mod requirements;
 mod self_service;
 mod sharing;
 mod sshd;
+mod stacks;
 mod timing;
 mod tokens;
 mod unprivileged;

@@ -77,6 +77,9 @@ fn the_definition_is_consistent() {
 fn what_is_accepted_and_what_is_not() {
     for (line, accepted) in [
         ("status", true),
+        ("doctor", true),
+        ("doctor sshd", true),
+        ("doctor sshd sudo", false),
         ("--json status", true),
         ("status --json -q", true),
         ("--bus unix:path=/run/b status", true),

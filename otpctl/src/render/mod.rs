@@ -37,7 +37,7 @@ const WIDTH: usize = 80;
 #[derive(Clone)]
 pub(crate) struct Output {
     pub(crate) json: bool,
-    quiet: bool,
+    pub(crate) quiet: bool,
     /// A person reads it.
     pub(crate) terminal: bool,
     pub(crate) zone: TimeZone,
