@@ -11,10 +11,12 @@ use crate::import::Class;
 use crate::time::When;
 
 mod issued;
+mod login_test;
 
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
 };
+pub(crate) use login_test::LoginTest;
 pub(crate) use method::{Method, MethodFiles, MethodSet};
 
 const EXAMPLES: &str = "\
@@ -103,6 +105,7 @@ pub(crate) enum Command {
     Config(Config),
     /// Show decisions, oldest first
     Audit(Audit),
+    LoginTest(LoginTest),
     /// Print a completion script
     #[command(hide = true)]
     Completions {
@@ -478,6 +481,16 @@ pub(crate) struct Audit {
     pub(crate) limit: u32,
 }
 
+/// What a service may be called: a file of /etc/pam.d, never a path.
+fn service_name(text: &str) -> Result<String, &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
+    if (1..=64).contains(&text.len()) && text.chars().all(plain) && !text.starts_with(['-', '.']) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("a service is a file of /etc/pam.d: letters, digits, '.', '_', '-', '@' and '+'")
+    }
+}
+
 fn page() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=i64::from(otp_ipc::limits::PAGE))
 }
@@ -693,6 +706,11 @@ mod tests {
             ("config show", true),
             ("config edit", false),
             ("audit --user alice --since 7d --follow --limit 5", true),
+            ("login-test sshd alice", true),
+            ("login-test sshd alice --source 2001:db8::1 --tty ssh", true),
+            ("login-test sshd alice --source host.example", false),
+            ("login-test ../passwd alice", false),
+            ("login-test sshd", false),
             ("completions bash", true),
             ("man out", true),
         ] {

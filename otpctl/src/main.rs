@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod bus;
+mod caller;
 mod cli;
 mod commands;
 mod failure;
 mod import;
+mod login;
 mod method;
 mod render;
 mod secret_file;

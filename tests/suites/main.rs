@@ -12,6 +12,7 @@ mod enrolment;
 mod environment;
 mod input;
 mod leaks;
+mod login_test;
 mod machine;
 mod manager;
 mod method_files;

@@ -14,6 +14,7 @@ pub(crate) mod config;
 mod directory;
 mod enrol;
 mod ids;
+pub(crate) mod login_test;
 mod method;
 mod policy;
 mod provider;
@@ -53,6 +54,9 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
     if let Command::Method(command) = command {
         return method::run(command, bus, &out).await;
     }
+    if let Command::LoginTest(args) = command {
+        return login_test::run(&args, bus, &out).await;
+    }
     let session = Session::open(bus, out).await?;
     match command {
         Command::Status => status::run(&session).await,
@@ -67,6 +71,9 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Directory(command) => directory::run(&session, command).await,
         Command::Config(_) => config::reload(&session).await,
         Command::Audit(args) => audit::run(&session, &args).await,
-        Command::Completions { .. } | Command::Man { .. } | Command::Method(_) => Ok(()),
+        Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Method(_)
+        | Command::LoginTest(_) => Ok(()),
     }
 }

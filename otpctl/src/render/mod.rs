@@ -53,6 +53,11 @@ impl Output {
         }
     }
 
+    /// Whether what disturbs is left out.
+    pub(crate) fn quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Prints a result.
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
