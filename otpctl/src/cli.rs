@@ -12,12 +12,14 @@ use crate::time::When;
 
 mod issued;
 mod login_test;
+mod setup;
 
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
 };
 pub(crate) use login_test::LoginTest;
 pub(crate) use method::{Method, MethodFiles, MethodSet};
+pub(crate) use setup::Setup;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -106,6 +108,7 @@ pub(crate) enum Command {
     /// Show decisions, oldest first
     Audit(Audit),
     LoginTest(LoginTest),
+    Setup(Setup),
     /// Print a completion script
     #[command(hide = true)]
     Completions {
@@ -711,6 +714,19 @@ mod tests {
             ("login-test sshd alice --source host.example", false),
             ("login-test ../passwd alice", false),
             ("login-test sshd", false),
+            ("setup", true),
+            ("setup sshd --first key --nullok --user alice --no-try --dry-run --yes", true),
+            ("setup sshd --first face", false),
+            ("setup --keep", true),
+            ("setup --undo", true),
+            ("setup sshd --keep", false),
+            ("setup --keep --undo", false),
+            ("setup --yes", false),
+            ("setup --remove", true),
+            ("setup --remove sshd", true),
+            ("setup --remove --every-line", true),
+            ("setup --every-line", false),
+            ("setup ../sshd", false),
             ("completions bash", true),
             ("man out", true),
         ] {

@@ -11,6 +11,7 @@ mod login;
 mod method;
 mod render;
 mod secret_file;
+mod setup;
 mod time;
 mod tty;
 

@@ -19,6 +19,7 @@ mod method;
 mod policy;
 mod provider;
 mod recovery;
+mod setup;
 mod share;
 mod status;
 pub(crate) mod token;
@@ -57,6 +58,9 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
     if let Command::LoginTest(args) = command {
         return login_test::run(&args, bus, &out).await;
     }
+    if let Command::Setup(args) = command {
+        return setup::run(args, bus, &out).await;
+    }
     let session = Session::open(bus, out).await?;
     match command {
         Command::Status => status::run(&session).await,
@@ -74,6 +78,7 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Completions { .. }
         | Command::Man { .. }
         | Command::Method(_)
-        | Command::LoginTest(_) => Ok(()),
+        | Command::LoginTest(_)
+        | Command::Setup(_) => Ok(()),
     }
 }

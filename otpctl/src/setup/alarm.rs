@@ -35,7 +35,8 @@ fn arm_timer() -> Result<(), Failure> {
 
 /// A process that outlives this one and its terminal; it says when it is ready.
 fn start_process(record: &Record) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::failed(format!("the undo does not start: {error}"));
+    let failed =
+        |error: std::io::Error| Failure::failed(format!("the undo does not start: {error}"));
     let mut child = Command::new("/proc/self/exe")
         .arg0("otpctl")
         .args(["setup", "--quiet", "--undo-after", &WAIT.as_secs().to_string()])

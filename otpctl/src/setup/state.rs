@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::authselect::Switch;
 use super::file::{self, Change};
 use crate::failure::{Exit, Failure};
 
@@ -34,6 +35,8 @@ pub(super) struct Record {
     pub(super) reload: bool,
     /// A program that takes the setup out where its files were changed by others since.
     pub(super) otherwise: Option<Vec<String>>,
+    /// What authselect was told to do, after the files.
+    pub(super) authselect: Option<Switch>,
     pub(super) files: Vec<Place>,
 }
 
@@ -74,10 +77,15 @@ impl State {
             Err(TryLockError::Error(error)) => return Err(failed(&error)),
         }
         let state = Self { folder: folder.to_owned(), _lock: lock };
-        for left in ["new", "old"] {
+        for left in ["new", "old", "scratch"] {
             state.discard(&state.folder.join(left))?;
         }
         Ok(state)
+    }
+
+    /// Where a plan is worked out.
+    pub(super) fn scratch(&self) -> PathBuf {
+        self.folder.join("scratch")
     }
 
     /// The setup that waits to be kept or undone.
@@ -176,6 +184,6 @@ impl Setup {
                 None => file::remove(&place.path)?,
             }
         }
-        Ok(())
+        self.record.authselect.as_ref().map_or(Ok(()), Switch::apply)
     }
 }

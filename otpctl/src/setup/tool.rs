@@ -14,6 +14,7 @@ const FOLDERS: [&str; 6] =
 pub(super) struct Tool {
     path: PathBuf,
     arguments: Vec<String>,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Tool {
@@ -21,7 +22,8 @@ impl Tool {
     pub(super) fn find(name: &str, arguments: &[&str]) -> Option<Self> {
         let mut paths = FOLDERS.iter().map(|folder| PathBuf::from(folder).join(name));
         let path = paths.find(|path| path.is_file())?;
-        Some(Self { path, arguments: arguments.iter().map(|&word| word.to_owned()).collect() })
+        let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
+        Some(Self { path, arguments, environment: Vec::new() })
     }
 
     /// The same; that it is not there is an error.
@@ -39,6 +41,12 @@ impl Tool {
         }
     }
 
+    /// The same with one more variable in its environment, which is empty otherwise.
+    pub(super) fn env(mut self, name: &'static str, value: String) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
     /// Runs it to its end; what it printed, if it ended well, else what it complained of.
     pub(super) fn run(&self) -> Result<String, Failure> {
         let said = Command::new(&self.path)
@@ -47,6 +55,7 @@ impl Tool {
             .env("PATH", FOLDERS.join(":"))
             .env("LC_ALL", "C.UTF-8")
             .env("DEBIAN_FRONTEND", "noninteractive")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir("/")
             .stdin(Stdio::null())
             .output();

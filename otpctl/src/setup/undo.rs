@@ -23,6 +23,9 @@ enum Stand {
 /// Takes a setup back, all of it even where a file fails. Tells what could not be restored byte for
 /// byte; where the person need not know, nothing.
 pub(super) fn undo(setup: &Setup) -> Result<Vec<String>, Failure> {
+    if let Some(switch) = &setup.record.authselect {
+        switch.undo()?;
+    }
     let mut stands = Vec::new();
     for (n, place) in setup.record.files.iter().enumerate() {
         stands.push(stand(setup, n, place)?);
@@ -88,8 +91,9 @@ fn take_back(
                 return Ok(Some(format!("{shown}: was removed since; left so")));
             };
             let after = file::read_text(&setup.after(n))?.unwrap_or_default();
-            let rest = if place.before { marks::restored(&text) } else { without(&text, &after) };
-            if !place.before && is_empty(&rest) {
+            let own = !place.before && !marks::any(&text);
+            let rest = if own { without(&text, &after) } else { marks::restored(&text) };
+            if own && is_empty(&rest) {
                 file::remove(&place.path)?;
             } else {
                 file::write(&place.path, rest.as_bytes(), Some(&place.path))?;
