@@ -23,6 +23,7 @@ mod prompts;
 mod races;
 mod requirements;
 mod self_service;
+mod setup;
 mod sharing;
 mod sshd;
 mod timing;

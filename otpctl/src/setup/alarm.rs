@@ -48,18 +48,16 @@ fn start_process(record: &Record) -> Result<(), Failure> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(failed)?;
-    let mut ready = Vec::new();
-    if let Some(mut told) = child.stdout.take() {
-        told.read_to_end(&mut ready).map_err(failed)?;
-    }
-    if ready == READY.as_bytes() {
+    let mut ready = [0; READY.len()];
+    let told = child.stdout.take().map(|mut told| told.read_exact(&mut ready));
+    if matches!(told, Some(Ok(()))) && ready == READY {
         return Ok(());
     }
     Err(Failure::failed("the process that would undo the setup does not start"))
 }
 
 /// What the process says before it waits.
-pub(super) const READY: &str = "ready\n";
+pub(super) const READY: [u8; 6] = *b"ready\n";
 
 /// Takes the alarm back. A process finds by itself that its setup waits no longer.
 pub(super) fn disarm() -> Result<(), Failure> {

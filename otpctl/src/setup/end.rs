@@ -95,7 +95,7 @@ pub(crate) fn undo_after(seconds: u64, id: &str) -> Result<(), Failure> {
     // It leads a group already where a shell has made one for it, and then needs no other.
     let _ = setsid();
     let mut out = std::io::stdout();
-    let ready = out.write_all(alarm::READY.as_bytes()).and_then(|()| out.flush());
+    let ready = out.write_all(&alarm::READY).and_then(|()| out.flush());
     ready.map_err(|error| Failure::write("standard output", &error))?;
     sleep(Duration::from_secs(seconds));
     let state = open_patiently()?;

@@ -121,6 +121,12 @@ fn one_service(request: &Request, scratch: &Scratch, plan: &mut Plan) -> Result<
         let near = crate::method::meant(service, known.iter().map(String::as_str));
         return Err(Failure::usage(format!("{service}: no such file in {PAM_D}{near}")));
     };
+    if read.falls_back(pam_stack::Kind::Auth) {
+        return Err(Failure::failed(format!(
+            "{}: has no auth line, so libpam takes those of `other`; there is no place for the code",
+            from.display()
+        )));
+    }
     let before = stack::auth(&machine, service)?;
     if let Some((_, line)) = stack::code_line(&before) {
         let place = line.via.first().unwrap_or(&line.place);
@@ -131,7 +137,7 @@ fn one_service(request: &Request, scratch: &Scratch, plan: &mut Plan) -> Result<
         ));
         return Ok(());
     }
-    let first = stack::first_line(&before).ok_or_else(|| {
+    let first = stack::first_line(&before).filter(|first| first.file == from).ok_or_else(|| {
         Failure::failed(format!(
             "{}: no line asks for a password, so there is no place for the code; put it in by hand",
             from.display()
