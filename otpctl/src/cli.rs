@@ -3,7 +3,9 @@
 mod configuration;
 mod doctor;
 mod issued;
+mod login_test;
 mod method;
+mod setup;
 mod token;
 mod user;
 
@@ -19,7 +21,9 @@ pub(crate) use doctor::Doctor;
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
 };
+pub(crate) use login_test::LoginTest;
 pub(crate) use method::{Method, MethodFiles, MethodSet};
+pub(crate) use setup::Setup;
 pub(crate) use token::{Qr, Token, TokenAdd, TokenShare};
 pub(crate) use user::{Recovery, Setting, User, UserList};
 
@@ -111,6 +115,8 @@ pub(crate) enum Command {
     Config(Config),
     /// Show decisions, oldest first
     Audit(Audit),
+    LoginTest(LoginTest),
+    Setup(Setup),
     /// Print a completion script
     #[command(hide = true)]
     Completions {
@@ -132,6 +138,16 @@ fn plain_name(text: &str) -> Result<String, &'static str> {
         Ok(text.to_owned())
     } else {
         Err("allowed are 1 to 64 letters, digits, '.', '_' and '-', not starting with '-' or '.'")
+    }
+}
+
+/// What a service may be called: a file of /etc/pam.d, never a path.
+fn service_name(text: &str) -> Result<String, &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
+    if (1..=64).contains(&text.len()) && text.chars().all(plain) && !text.starts_with(['-', '.']) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("a service is a file of /etc/pam.d: letters, digits, '.', '_', '-', '@' and '+'")
     }
 }
 

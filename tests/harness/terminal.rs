@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::pty::openpty;
+use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
+    pty::openpty,
+};
 
 use crate::process::{Process, SOON};
 
@@ -35,6 +38,10 @@ struct Screen {
 pub fn sit(program: &Command, replies: &[(&str, &str)]) -> Sitting {
     let start = Instant::now();
     let pty = openpty(None, None).expect("a pseudo-terminal");
+    // What the program leaves behind must not keep the terminal open.
+    for end in [&pty.master, &pty.slave] {
+        fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("close on exec");
+    }
     // setsid makes the terminal the controlling one of the program, as a login does.
     let mut setsid = crate::process::command("setsid");
     setsid

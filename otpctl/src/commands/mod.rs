@@ -15,10 +15,12 @@ pub(crate) mod config;
 mod directory;
 mod enrol;
 mod ids;
+pub(crate) mod login_test;
 mod method;
 mod policy;
 mod provider;
 mod recovery;
+mod setup;
 mod share;
 mod status;
 pub(crate) mod token;
@@ -57,6 +59,12 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
     if let Command::Doctor(args) = command {
         return crate::doctor::run(args.service.as_deref(), bus, &out).await;
     }
+    if let Command::LoginTest(args) = command {
+        return login_test::run(&args, bus, &out).await;
+    }
+    if let Command::Setup(args) = command {
+        return setup::run(args, bus, &out).await;
+    }
     let session = Session::open(bus, out).await?;
     match command {
         Command::Status => status::run(&session).await,
@@ -74,6 +82,8 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Completions { .. }
         | Command::Man { .. }
         | Command::Method(_)
-        | Command::Doctor(_) => Ok(()),
+        | Command::Doctor(_)
+        | Command::LoginTest(_)
+        | Command::Setup(_) => Ok(()),
     }
 }
