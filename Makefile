@@ -48,13 +48,13 @@ advisories:
 
 vendor: vendor/Cargo.lock
 
-# Objects and libraries that crates bring along for other systems are left out: what is packaged
-# is built from source.
+# Objects and libraries that crates bring along for other systems are left out, as what is packaged
+# is built from source, and test data under a licence that distributions do not take.
 vendor/Cargo.lock: Cargo.lock
 	rm -rf vendor
 	$(CARGO) vendor --locked --quiet vendor >/dev/null
-	find vendor -regextype egrep -regex '.*\.(a|dll|exe|lib|o|wasm)' -delete
-	sed -i -E 's/"[^"]+\.(a|dll|exe|lib|o|wasm)":"[0-9a-f]+",?//g; s/,\}/}/' vendor/*/.cargo-checksum.json
+	find vendor -regextype egrep -regex '.*\.(a|dll|exe|ldif|lib|o|wasm)' -delete
+	sed -i -E 's/"[^"]+\.(a|dll|exe|ldif|lib|o|wasm)":"[0-9a-f]+",?//g; s/,\}/}/' vendor/*/.cargo-checksum.json
 	cp Cargo.lock $@
 
 deb: vendor
