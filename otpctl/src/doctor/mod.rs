@@ -32,7 +32,7 @@ pub(crate) async fn run(
     let machine = Machine::at("/");
     let names = match service {
         Some(service) => vec![known(&machine, service)?],
-        None => machine.services(),
+        None => everything(&machine),
     };
     let stacks = Stacks::read(&machine, &names);
     let (configuration, about) = daemon::configuration();
@@ -52,6 +52,11 @@ pub(crate) async fn run(
     subjects.append(&mut around);
     out.show(&report::document(&subjects), || report::text(&subjects, out.quiet))?;
     report::outcome(&subjects)
+}
+
+/// All services but `other`, at which nobody logs in by that name.
+fn everything(machine: &Machine) -> Vec<String> {
+    machine.services().into_iter().filter(|name| name != "other").collect()
 }
 
 /// The name of a service that has a file.

@@ -93,8 +93,8 @@ pub(crate) struct Sshd {
     /// What could not be looked at.
     unseen: Vec<String>,
     /// Why sshd does not take its configuration.
-    refused: Option<String>,
-    stale: bool,
+    pub(super) refused: Option<String>,
+    pub(super) stale: bool,
 }
 
 impl Sshd {
@@ -267,6 +267,10 @@ impl Look<'_> {
             return None;
         }
         let ways = self.settings.ways();
+        // Where nothing asks PAM, that is what is wrong.
+        if !ways.is_empty() && !ways.iter().any(|way| asks_pam(way)) {
+            return None;
+        }
         let prompts = ways.iter().any(|way| way.contains(&PROMPT));
         let blind = ways.iter().any(|way| way.contains(&"password"));
         match (prompts, blind) {
