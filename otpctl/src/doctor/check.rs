@@ -85,7 +85,7 @@ impl Finding {
     }
 
     /// With another severity than its check has.
-    pub(crate) fn as_bad_as(self, severity: Severity) -> Self {
+    pub(crate) fn rated(self, severity: Severity) -> Self {
         Self { severity, ..self }
     }
 

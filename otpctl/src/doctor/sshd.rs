@@ -63,12 +63,12 @@ impl Settings {
             |method: &&str| methods.iter().any(|(name, switch)| name == method && self.on(switch));
         let lists = self.get("authenticationmethods");
         if ["", "any"].contains(&lists) {
-            let single = methods.iter().map(|(name, _)| *name).filter(|method| on(&method));
+            let single = methods.iter().map(|(name, _)| *name).filter(|method| on(method));
             return single.map(|method| vec![method]).collect();
         }
         let lists = lists.split_whitespace();
         let lists = lists.map(|list| list.split(',').filter_map(|m| m.split(':').next()).collect());
-        lists.filter(|list: &Vec<&str>| list.iter().all(|method| on(&method))).collect()
+        lists.filter(|list: &Vec<&str>| list.iter().all(&on)).collect()
     }
 
     /// Whether whoever comes to PAM has proved to have a key or a ticket before.

@@ -192,7 +192,7 @@ fn of_wrong_kind(service: &Service) -> Vec<Finding> {
     otp.map(|line: Line| {
         let fails = matches!(line.control.action(Code::SERVICE_ERR), Action::Bad | Action::Die);
         let finding = PAM_KIND.found(&line.text, "take the line out").at(&line.place);
-        if fails { finding } else { finding.as_bad_as(Severity::Warning) }
+        if fails { finding } else { finding.rated(Severity::Warning) }
     })
     .collect()
 }

@@ -145,7 +145,7 @@ fn the_report_fits_and_names_all() {
     let document = serde_json::to_string_pretty(&report::document(&subjects)).unwrap();
     assert_eq!(document + "\n", include_str!("../../tests/golden/doctor.json"));
     let outcome = |severity| {
-        let findings = vec![super::check::CLOCK.found("", "").as_bad_as(severity)];
+        let findings = vec![super::check::CLOCK.found("", "").rated(severity)];
         report::outcome(&[Subject { findings, ..Subject::default() }]).err().map(|f| f.exit as u8)
     };
     let all = [Severity::Bypass, Severity::Lockout, Severity::Warning, Severity::Hint];

@@ -194,9 +194,15 @@ const TRAPS: &[Trap] = &[
         configuration: IGNORE,
     },
     Trap {
-        told: &["lockout pam-method /etc/pam.d/sudo:2", "lockout pam-method /etc/pam.d/sudo:3"],
-        files: "== etc/pam.d/sudo\n@include common-auth\nauth requisite pam_otp.so method=off\nauth requisite pam_otp.so method=x use_first_pass\n",
-        repair: ("method=off\nauth requisite pam_otp.so method=x use_first_pass", "method=totp"),
+        told: &["lockout pam-method /etc/pam.d/sudo:2"],
+        files: "== etc/pam.d/sudo\n@include common-auth\nauth requisite pam_otp.so method=off\n",
+        repair: ("method=off", "method=totp"),
+        configuration: SMS,
+    },
+    Trap {
+        told: &["lockout pam-method /etc/pam.d/sudo:2"],
+        files: "== etc/pam.d/sudo\n@include common-auth\nauth requisite pam_otp.so method=x\n",
+        repair: ("method=x", "method=recovery"),
         configuration: SMS,
     },
     Trap {

@@ -9,6 +9,10 @@ const WELL: &str = "usepam yes\npubkeyauthentication yes\npasswordauthentication
 const PASSWORD: &str = "== etc/pam.d/sshd\n@include common-auth\nauth required pam_otp.so\n";
 const KEY: &str = "== etc/pam.d/sshd\nauth required pam_otp.so\n";
 
+/// The files, the configuration, what is set otherwise, and what is found.
+type Trap =
+    (&'static str, &'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+
 /// What is found where the settings are well but for `changed`, each with the line that sets it.
 fn found(files: &str, configuration: &str, changed: &[(&str, &str)]) -> Vec<String> {
     let lines = changed.iter().map(|(name, value)| format!("{name} {value}\n"));
@@ -23,9 +27,9 @@ fn found(files: &str, configuration: &str, changed: &[(&str, &str)]) -> Vec<Stri
 
 #[test]
 fn every_trap_of_sshd_is_found() {
-    let enrol = "[[policy]]\nname = \"p\"\nunenrolled = \"enrol\"\nenrol = [\"totp\"]\n\
+    const ENROLS: &str = "[[policy]]\nname = \"p\"\nunenrolled = \"enrol\"\nenrol = [\"totp\"]\n\
         [[method]]\nname = \"totp\"\ntype = \"totp\"\nenabled = true\n";
-    let table: &[(&str, &str, &[(&str, &str)], &[&str])] = &[
+    let table: &[Trap] = &[
         (PASSWORD, "", &[], &[]),
         (PASSWORD, "", &[("usepam", "no")], &["bypass sshd-pam /etc/ssh/sshd_config:1"]),
         (
@@ -96,9 +100,9 @@ fn every_trap_of_sshd_is_found() {
             &[("permitrootlogin", "without-password")],
             &["hint sshd-root /etc/ssh/sshd_config:1"],
         ),
-        (PASSWORD, enrol, &[], &["warning sshd-grace /etc/ssh/sshd_config"]),
-        (PASSWORD, enrol, &[("logingracetime", "300")], &[]),
-        (PASSWORD, enrol, &[("logingracetime", "0")], &[]),
+        (PASSWORD, ENROLS, &[], &["warning sshd-grace /etc/ssh/sshd_config"]),
+        (PASSWORD, ENROLS, &[("logingracetime", "300")], &[]),
+        (PASSWORD, ENROLS, &[("logingracetime", "0")], &[]),
         (
             PASSWORD,
             "[provider.sms]\n",
@@ -108,7 +112,7 @@ fn every_trap_of_sshd_is_found() {
         (KEY, "", &[("authenticationmethods", "publickey,keyboard-interactive")], &[]),
         (
             KEY,
-            enrol,
+            ENROLS,
             &[
                 ("authenticationmethods", "publickey,keyboard-interactive"),
                 ("logingracetime", "600"),
