@@ -84,10 +84,13 @@ fn pam(
         let mut settings = sshd.into_iter().flat_map(|sshd| &sshd.settings);
         settings.any(|settings| settings.service() == service)
     };
+    // Where sshd's settings are not known, that is told, and nothing is guessed.
+    let unknown = sshd.is_some_and(|sshd| sshd.settings.is_empty());
     let proved = |service: &str| {
         let settings = sshd.into_iter().flat_map(|sshd| &sshd.settings);
         let mut settings = settings.filter(|settings| settings.service() == service).peekable();
-        settings.peek().is_some() && settings.all(sshd::Settings::proved)
+        let all_proved = settings.peek().is_some() && settings.all(sshd::Settings::proved);
+        all_proved || (unknown && service == sshd::SERVICE)
     };
     let mut subjects = vec![stacks.check(machine, configuration, &proved, all)];
     let wanted = |sshd: &&Sshd| all || sshd.settings.is_empty() || stacks.names().any(behind_sshd);

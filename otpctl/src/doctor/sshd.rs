@@ -19,6 +19,8 @@ use super::sshd_files::Files;
 const PROGRAMS: [&str; 2] = ["/usr/sbin/sshd", "/usr/bin/sshd"];
 /// sshd writes it when it starts and when it reads its configuration again.
 const PID_FILE: &str = "/run/sshd.pid";
+/// The PAM service where no other one is set.
+pub(crate) const SERVICE: &str = "sshd";
 const PROMPT: &str = "keyboard-interactive";
 
 /// The settings of one kind of connection, as `sshd -T` prints them.
@@ -47,7 +49,7 @@ impl Settings {
 
     /// The PAM service.
     pub(crate) fn service(&self) -> &str {
-        Some(self.get("pamservicename")).filter(|name| !name.is_empty()).unwrap_or("sshd")
+        Some(self.get("pamservicename")).filter(|name| !name.is_empty()).unwrap_or(SERVICE)
     }
 
     /// The ways in: each a list of methods that are all needed, none of them switched off.

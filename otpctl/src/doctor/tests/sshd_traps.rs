@@ -163,3 +163,9 @@ fn what_sshd_refuses_and_what_is_stale_is_told() {
     let subject = sshd.check(|service| stacks.asking(service), None);
     assert_eq!(told(&[subject]), ["lockout sshd-config"]);
 }
+
+#[test]
+fn what_sshd_does_not_tell_is_not_guessed() {
+    let (_root, machine) = machine(KEY);
+    assert_eq!(told(&look(&machine, "", &[])), [""; 0]);
+}
