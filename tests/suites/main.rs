@@ -7,6 +7,7 @@ mod contract;
 mod crash;
 mod delivery;
 mod directories;
+mod doctor;
 mod doors;
 mod enrolment;
 mod environment;

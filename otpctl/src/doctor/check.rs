@@ -85,7 +85,7 @@ impl Finding {
     }
 
     /// With another severity than its check has.
-    pub(crate) fn as_bad_as(self, severity: Severity) -> Self {
+    pub(crate) fn rated(self, severity: Severity) -> Self {
         Self { severity, ..self }
     }
 
@@ -149,7 +149,7 @@ checks! {
     PAM_KIND Lockout "pam-kind"
         "pam_otp is of the type auth only: this line fails.";
     PAM_OPTION Lockout "pam-option"
-        "The module refuses every login at a line with a wrong option.";
+        "With a wrong option the module fails at every login.";
     PAM_MODULE_MISSING Lockout "pam-module-missing"
         "Without the module the line fails.";
     PAM_ASKED_TWICE Warning "pam-asked-twice"
@@ -170,6 +170,8 @@ checks! {
         "The module finds no daemon there and refuses every login.";
     PAM_WITHOUT_CODE Hint "pam-without-code"
         "They ask for a password and for no code, as others do.";
+    PAM_SIBLING Bypass "pam-sibling"
+        "The same program uses this service, and it asks for no code.";
     PAM_NO_WAY_BACK Hint "pam-no-way-back"
         "While otpd is down, not even root gets in to repair it.";
     SSHD_CONFIG Lockout "sshd-config"

@@ -79,7 +79,7 @@ fn socket(machine: &Machine, subject: &mut Subject) {
     };
     let finding = OTPD_SOCKET.found(wrong, "systemctl restart otpd.socket");
     let why = "Others than root could reach the daemon past the bus, or stand in for it.";
-    let finding = finding.because(why).as_bad_as(Severity::Warning);
+    let finding = finding.because(why).rated(Severity::Warning);
     subject.findings.push(finding.in_file(names::LOGIN_SOCKET));
 }
 
@@ -96,7 +96,7 @@ fn policies(machine: &Machine, subject: &mut Subject) {
         Some((file, text)) if text != BUS_POLICY.as_bytes() => {
             let change = "take the file of the otpd package, and systemctl reload dbus";
             let finding = OTPD_BUS_POLICY.found("it is not as otpd ships it", change);
-            subject.findings.push(finding.as_bad_as(Severity::Hint).in_file(file));
+            subject.findings.push(finding.rated(Severity::Hint).in_file(file));
         }
         Some(_) => (),
     }
@@ -143,12 +143,12 @@ fn store(machine: &Machine, file: &str, initialised: bool, subject: &mut Subject
     if let Some(data) = seen.filter(|data| !is_daemons(data) || data.mode() & 0o077 != 0) {
         let found = format!("uid {}, mode {:04o}", data.uid(), data.mode() & 0o777);
         let change = format!("chown otpd: {0} && chmod 0700 {0}", folder.display());
-        let finding = OTPD_STORE.found(found, change).as_bad_as(Severity::Warning);
+        let finding = OTPD_STORE.found(found, change).rated(Severity::Warning);
         let why = "The store is the daemon's alone.";
         subject.findings.push(finding.because(why).in_file(folder));
     }
     let Ok(space) = statvfs(&machine.path(folder)) else { return };
-    let free = u64::from(space.blocks_available()) * u64::from(space.fragment_size());
+    let free = space.blocks_available().saturating_mul(space.fragment_size());
     let read_only = space.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY);
     let found = match () {
         () if read_only => "the file system is read-only".into(),
@@ -156,7 +156,7 @@ fn store(machine: &Machine, file: &str, initialised: bool, subject: &mut Subject
         () => return,
     };
     let finding = OTPD_SPACE.found(found, "make room, or mount it writable");
-    subject.findings.push(finding.as_bad_as(Severity::Lockout).in_file(folder));
+    subject.findings.push(finding.rated(Severity::Lockout).in_file(folder));
 }
 
 /// Whether root or the daemon owns it.

@@ -32,7 +32,7 @@ pub(crate) async fn run(
     let machine = Machine::at("/");
     let names = match service {
         Some(service) => vec![known(&machine, service)?],
-        None => machine.services(),
+        None => everything(&machine),
     };
     let stacks = Stacks::read(&machine, &names);
     let (configuration, about) = daemon::configuration();
@@ -52,6 +52,11 @@ pub(crate) async fn run(
     subjects.append(&mut around);
     out.show(&report::document(&subjects), || report::text(&subjects, out.quiet))?;
     report::outcome(&subjects)
+}
+
+/// All services but `other`, at which nobody logs in by that name.
+fn everything(machine: &Machine) -> Vec<String> {
+    machine.services().into_iter().filter(|name| name != "other").collect()
 }
 
 /// The name of a service that has a file.
@@ -79,10 +84,13 @@ fn pam(
         let mut settings = sshd.into_iter().flat_map(|sshd| &sshd.settings);
         settings.any(|settings| settings.service() == service)
     };
+    // Where sshd's settings are not known, that is told, and nothing is guessed.
+    let unknown = sshd.is_some_and(|sshd| sshd.settings.is_empty());
     let proved = |service: &str| {
         let settings = sshd.into_iter().flat_map(|sshd| &sshd.settings);
         let mut settings = settings.filter(|settings| settings.service() == service).peekable();
-        settings.peek().is_some() && settings.all(sshd::Settings::proved)
+        let all_proved = settings.peek().is_some() && settings.all(sshd::Settings::proved);
+        all_proved || (unknown && service == sshd::SERVICE)
     };
     let mut subjects = vec![stacks.check(machine, configuration, &proved, all)];
     let wanted = |sshd: &&Sshd| all || sshd.settings.is_empty() || stacks.names().any(behind_sshd);

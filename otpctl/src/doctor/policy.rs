@@ -133,3 +133,30 @@ impl Configuration {
         written.strip_suffix("ms").and_then(|ms| ms.parse::<u64>().ok()).unwrap_or(300_000) / 1000
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policies_that_may_decide_are_those_up_to_the_first_for_all() {
+        let text = "[[policy]]\nname = \"a\"\nmatch = { user = [\"x\"] }\nfactor = \"skip\"\n\
+            [[policy]]\nname = \"b\"\nmatch = { service = [\"sshd\"] }\nunenrolled = \"ignore\"\n\
+            [[policy]]\nname = \"c\"\nunenrolled = \"enrol\"\nenrol = [\"t\"]\n\
+            [[policy]]\nname = \"d\"\nfactor = \"deny\"\n\
+            [[method]]\nname = \"t\"\ntype = \"hotp\"\nenabled = true\n\
+            [enrolment]\nat_login = \"90000ms\"\n";
+        let configuration: Configuration = toml::from_str(text).unwrap();
+        let names = |service: &str| -> Vec<&str> {
+            configuration.at(service).iter().map(|policy| policy.name.as_str()).collect()
+        };
+        assert_eq!(names("sshd"), ["a", "b"]);
+        assert_eq!(names("sudo"), ["a", "c"]);
+        let name = |policy: Option<&Policy>| policy.map(|policy| policy.name.clone());
+        assert_eq!(name(configuration.skips("sudo")).as_deref(), Some("a"));
+        assert_eq!(name(configuration.ignores("sshd")).as_deref(), Some("b"));
+        assert_eq!(name(configuration.enrols("sudo")).as_deref(), Some("c"));
+        assert_eq!(name(configuration.enrols("sshd")), None);
+        assert_eq!((configuration.at_login(), configuration.delivers()), (90, false));
+    }
+}

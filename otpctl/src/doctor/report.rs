@@ -99,9 +99,11 @@ fn entry(finding: &Finding) -> String {
     for line in finding.found.lines() {
         text.push_str(&wrapped("", line));
     }
+    let own = |service: &String| finding.file.as_ref().is_some_and(|file| file.ends_with(service));
     let why = match finding.services.as_slice() {
         [] => finding.why.clone(),
-        services => format!("{} (at {})", finding.why, services.join(", ")),
+        [one] if own(one) => finding.why.clone(),
+        services => format!("{} It concerns {}.", finding.why, services.join(", ")),
     };
     text.push_str(&wrapped("", &why));
     text.push_str(&wrapped("", &format!("Change: {}.", finding.change)));

@@ -190,7 +190,7 @@ impl Shape<'_> {
             )?;
             let why = "The code is all that is asked for.";
             let other = self.proved || self.stack.has(Role::Unknown);
-            return (!other).then(|| finding.because(why).as_bad_as(Severity::Warning));
+            return (!other).then(|| finding.because(why).rated(Severity::Warning));
         }
         match self.stack.judge(&Case::CODE_ALONE) {
             Judged::Always(_) => self.finding(

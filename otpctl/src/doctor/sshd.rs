@@ -19,6 +19,8 @@ use super::sshd_files::Files;
 const PROGRAMS: [&str; 2] = ["/usr/sbin/sshd", "/usr/bin/sshd"];
 /// sshd writes it when it starts and when it reads its configuration again.
 const PID_FILE: &str = "/run/sshd.pid";
+/// The PAM service where no other one is set.
+pub(crate) const SERVICE: &str = "sshd";
 const PROMPT: &str = "keyboard-interactive";
 
 /// The settings of one kind of connection, as `sshd -T` prints them.
@@ -47,7 +49,7 @@ impl Settings {
 
     /// The PAM service.
     pub(crate) fn service(&self) -> &str {
-        Some(self.get("pamservicename")).filter(|name| !name.is_empty()).unwrap_or("sshd")
+        Some(self.get("pamservicename")).filter(|name| !name.is_empty()).unwrap_or(SERVICE)
     }
 
     /// The ways in: each a list of methods that are all needed, none of them switched off.
@@ -63,12 +65,12 @@ impl Settings {
             |method: &&str| methods.iter().any(|(name, switch)| name == method && self.on(switch));
         let lists = self.get("authenticationmethods");
         if ["", "any"].contains(&lists) {
-            let single = methods.iter().map(|(name, _)| *name).filter(|method| on(&method));
+            let single = methods.iter().map(|(name, _)| *name).filter(|method| on(method));
             return single.map(|method| vec![method]).collect();
         }
         let lists = lists.split_whitespace();
         let lists = lists.map(|list| list.split(',').filter_map(|m| m.split(':').next()).collect());
-        lists.filter(|list: &Vec<&str>| list.iter().all(|method| on(&method))).collect()
+        lists.filter(|list: &Vec<&str>| list.iter().all(&on)).collect()
     }
 
     /// Whether whoever comes to PAM has proved to have a key or a ticket before.
@@ -93,8 +95,8 @@ pub(crate) struct Sshd {
     /// What could not be looked at.
     unseen: Vec<String>,
     /// Why sshd does not take its configuration.
-    refused: Option<String>,
-    stale: bool,
+    pub(super) refused: Option<String>,
+    pub(super) stale: bool,
 }
 
 impl Sshd {
@@ -267,6 +269,10 @@ impl Look<'_> {
             return None;
         }
         let ways = self.settings.ways();
+        // Where nothing asks PAM, that is what is wrong.
+        if !ways.is_empty() && !ways.iter().any(|way| asks_pam(way)) {
+            return None;
+        }
         let prompts = ways.iter().any(|way| way.contains(&PROMPT));
         let blind = ways.iter().any(|way| way.contains(&"password"));
         match (prompts, blind) {

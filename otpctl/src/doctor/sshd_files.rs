@@ -1,4 +1,4 @@
-//! Which line of sshd's files sets a value: the first one wins.
+//! Which line of sshd's files sets a value: the first one, and in `Match` blocks before others.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -80,10 +80,14 @@ impl Files {
         }
     }
 
-    /// The line that sets a keyword, in a `Match` block or outside of all.
+    /// The line that sets a keyword for whom a `Match` block is, or for all: what is in the block
+    /// wins, then what is outside of all.
     pub(crate) fn find(&self, keyword: &str, block: Option<usize>) -> Option<&Directive> {
-        let counts = |line: &&Directive| line.block.is_none() || line.block == block;
-        self.directives.iter().filter(counts).find(|line| line.keyword == keyword)
+        let in_block = |block: Option<usize>| {
+            let lines = self.directives.iter().filter(move |line| line.block == block);
+            lines.into_iter().find(|line| line.keyword == keyword)
+        };
+        in_block(block).or_else(|| in_block(None))
     }
 }
 
@@ -212,7 +216,8 @@ mod tests {
         };
         for (keyword, block, place) in [
             ("usepam", None, Some("sshd_config:3")),
-            ("usepam", Some(0), Some("sshd_config:3")),
+            ("usepam", Some(0), Some("sshd_config:6")),
+            ("usepam", Some(1), Some("sshd_config:3")),
             ("x11forwarding", None, None),
             ("x11forwarding", Some(0), Some("sshd_config:7")),
             ("x11forwarding", Some(1), None),

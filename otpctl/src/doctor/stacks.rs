@@ -3,8 +3,8 @@
 use pam_stack::{Action, Code, Kind, Line, Machine, Mode, Place, Role, Service, Stack};
 
 use super::check::{
-    Finding, PAM_DIFFERS, PAM_KIND, PAM_NO_WAY_BACK, PAM_REFUSED, PAM_WITHOUT_CODE, Severity,
-    Subject,
+    Finding, PAM_DIFFERS, PAM_KIND, PAM_NO_WAY_BACK, PAM_REFUSED, PAM_SIBLING, PAM_WITHOUT_CODE,
+    Severity, Subject,
 };
 use super::options;
 use super::policy::Configuration;
@@ -33,6 +33,9 @@ const NO_LOGINS: &[&str] = &[
     "ppp",
     "cups",
 ];
+/// Programs with two services: what the second one is used by.
+const SIBLINGS: &[(&str, &str, &str)] =
+    &[("sudo", "sudo-i", "`sudo -i`"), ("su", "su-l", "`su -`")];
 /// Services of the console.
 const CONSOLE: &[&str] = &["login", "gdm-password", "lightdm", "sddm", "xdm"];
 
@@ -100,6 +103,7 @@ impl Stacks {
                 merge(&mut subject.findings, finding, name);
             }
         }
+        subject.findings.extend(self.siblings(machine));
         subject.findings.extend(self.without_code(all));
         subject.findings.extend(self.no_way_back());
         subject.unseen.sort_unstable();
@@ -120,7 +124,11 @@ impl Stacks {
     /// Those that ask for a password alone, told once.
     fn without_code(&self, all: bool) -> Option<Finding> {
         let lacks = |(service, stack): &&(Service, Stack)| {
-            let listed = !all || !NO_LOGINS.contains(&service.name.as_str());
+            let name = service.name.as_str();
+            let told = SIBLINGS
+                .iter()
+                .any(|(first, second, _)| *second == name && self.asking(first).is_some());
+            let listed = !told && (!all || !NO_LOGINS.contains(&name));
             stack.has(Role::First) && !asks(stack) && listed
         };
         let lacking = self.services.iter().filter(lacks).map(|(service, _)| service.name.as_str());
@@ -132,6 +140,21 @@ impl Stacks {
         let finding =
             PAM_WITHOUT_CODE.found(named, "nothing, if that is meant; else `otpctl setup SERVICE`");
         Some(if all { finding } else { finding.because("It asks for no code.") })
+    }
+
+    /// The second service of a program whose first one asks for a code.
+    fn siblings(&self, machine: &Machine) -> Vec<Finding> {
+        let asking = SIBLINGS.iter().filter(|(first, ..)| self.asking(first).is_some());
+        let open = asking.filter_map(|(_, second, used_by)| {
+            let service = machine.service(second);
+            let stack = Stack { lines: service.lines(Kind::Auth) };
+            let file = service.file.filter(|_| !asks(&stack) && service.unreadable.is_empty())?;
+            let change = "add `auth required pam_otp.so` as in the other file";
+            let why = format!("{used_by} uses this service, and it asks for no code.");
+            let finding = PAM_SIBLING.found("no line of pam_otp", change).because(why);
+            Some(finding.in_file(file))
+        });
+        open.collect()
     }
 
     fn no_way_back(&self) -> Option<Finding> {
@@ -169,7 +192,7 @@ fn of_wrong_kind(service: &Service) -> Vec<Finding> {
     otp.map(|line: Line| {
         let fails = matches!(line.control.action(Code::SERVICE_ERR), Action::Bad | Action::Die);
         let finding = PAM_KIND.found(&line.text, "take the line out").at(&line.place);
-        if fails { finding } else { finding.as_bad_as(Severity::Warning) }
+        if fails { finding } else { finding.rated(Severity::Warning) }
     })
     .collect()
 }
