@@ -9,6 +9,8 @@ use crate::failure::Failure;
 
 /// Mode of a file that was not there before.
 const MODE: u32 = 0o644;
+/// Extended attributes that a file keeps, by how their names begin.
+const KEPT: [&str; 4] = ["security.selinux", "security.SMACK64", "system.posix_acl_", "user."];
 /// In front of the name of a file that is not finished. No program reads such names.
 const UNFINISHED: &str = ".otpctl-";
 
@@ -102,13 +104,15 @@ fn take_after(file: &File, like: &File) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(theirs.mode() & 0o7777))
 }
 
-/// The names of a file's extended attributes; none where the file system has no such thing.
+/// The names of the extended attributes that say who may use a file; none where the file system has
+/// no such thing. Those that vouch for a content (IMA, EVM) are not for another one.
 fn attributes(file: &File) -> Vec<String> {
     let mut names = vec![0; 64 * 1024];
     let length = rustix::fs::flistxattr(file, &mut names).unwrap_or(0);
     names.truncate(length);
     let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-    names.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect()
+    let names = names.filter_map(|name| String::from_utf8(name.to_vec()).ok());
+    names.filter(|name| KEPT.iter().any(|kept| name.starts_with(kept))).collect()
 }
 
 /// Takes a file away, if it is there.
@@ -137,10 +141,15 @@ mod tests {
         fs::write(at("file"), "old").unwrap();
         fs::set_permissions(at("file"), Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink("file", at("link")).unwrap();
+        let flags = rustix::fs::XattrFlags::empty();
+        let labelled = rustix::fs::setxattr(at("file"), "user.label", b"x", flags).is_ok();
         write(&at("link"), b"new", Some(&at("link"))).unwrap();
         assert!(at("link").is_symlink());
         assert_eq!(fs::read(at("file")).unwrap(), b"new");
         assert_eq!(at("file").metadata().unwrap().mode() & 0o7777, 0o640);
+        let mut label = [0; 8];
+        let kept = rustix::fs::getxattr(at("file"), "user.label", &mut label);
+        assert!(!labelled || kept == Ok(1), "{kept:?}");
         write(&at("fresh"), b"x", None).unwrap();
         assert_eq!(at("fresh").metadata().unwrap().mode() & 0o7777, MODE);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
