@@ -93,6 +93,10 @@ fn sudo_and_su_ask_for_the_code() {
         assert_eq!(done.code, 0, "{done:?}");
         let done = sit(&sudo, &[("alice: ", PASSWORD), ("code: ", &token.wrong())]);
         assert_ne!(done.code, 0, "{done:?}");
+        let mut login = command("setpriv");
+        login.args(["--reuid=alice", "--regid=alice", "--clear-groups", "sudo", "-i", "id", "-un"]);
+        let done = sit(&login, &[("alice: ", PASSWORD), ("code: ", &token.code())]);
+        assert!(done.code == 0 && done.transcript.contains("code: "), "sudo -i: {done:?}");
         let mut su = command("setpriv");
         su.args([
             "--reuid=65534",
