@@ -47,6 +47,17 @@ pub(super) fn write(path: &Path, content: &[u8], like: Option<&Path>) -> Result<
     replace(&path, content, like).map_err(|error| Failure::write(path.display(), &error))
 }
 
+/// Where a file is while it is being written.
+fn unfinished(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{UNFINISHED}{name}"))
+}
+
+/// Takes away what a program that was killed has left beside a file.
+pub(super) fn clear(path: &Path) -> Result<(), Failure> {
+    remove(&unfinished(&target(path)?))
+}
+
 /// Where the file really is.
 fn target(path: &Path) -> Result<PathBuf, Failure> {
     match path.canonicalize() {
@@ -57,9 +68,8 @@ fn target(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 fn replace(path: &Path, content: &[u8], like: Option<&Path>) -> io::Result<()> {
-    let (folder, name) = (path.parent().unwrap_or(Path::new("/")), path.file_name());
-    let name = name.unwrap_or_default().to_string_lossy();
-    let unfinished = folder.join(format!("{UNFINISHED}{name}"));
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let unfinished = unfinished(path);
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
