@@ -26,7 +26,8 @@ in front of the pam_otp.so lines in /etc/pam.d, remove
 
 /// Ask for codes at a service, with a way back
 ///
-/// SERVICE is sshd, sudo, su, login or any other file of /etc/pam.d. `all` is every service that
+/// SERVICE is sshd, sudo, su, login or any other file of /etc/pam.d; `sudo -i` goes with sudo and
+/// `su -` with su. `all` is every service that
 /// asks for the password in the way of the distribution: through pam-auth-update on Debian
 /// (profile otp), through authselect elsewhere (feature with-otp).
 ///

@@ -2,7 +2,7 @@
 //! own, made from the one that is selected.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -89,7 +89,7 @@ impl Switch {
         run(&select).map(drop)
     }
 
-    fn filter(&self, template: &PathBuf) -> Result<(), Failure> {
+    fn filter(&self, template: &Path) -> Result<(), Failure> {
         let path = template.display().to_string();
         let mut text = Tool::need("awk", &["-f", FILTER, &path])?.run()?;
         if self.nullok {

@@ -267,8 +267,12 @@ fn make_it_so(setup: &Setup, plan: &Plan, user: Option<&str>, out: &Output) -> R
 /// Takes the setup back because of a failure, and says so.
 fn back(state: &State, setup: &Setup, failure: Failure) -> Failure {
     let failure = Failure { exit: Exit::Failed, ..failure };
-    match end::take_back(state, setup) {
-        Ok(_) => failure.and("everything is as it was before"),
+    let taken_back = state.pending().and_then(|pending| {
+        let waits = pending.is_some_and(|pending| pending.record.id == setup.record.id);
+        if waits { end::take_back(state, setup).map(drop) } else { Ok(()) }
+    });
+    match taken_back {
+        Ok(()) => failure.and("everything is as it was before"),
         Err(error) => failure.and(format!("and it could not be undone: {}", error.message)),
     }
 }
@@ -341,7 +345,7 @@ impl<'a> Document<'a> {
 }
 
 impl Plan {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.authselect.is_none()
     }
 

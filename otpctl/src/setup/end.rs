@@ -59,9 +59,14 @@ pub(super) fn take_back(state: &State, setup: &Setup) -> Result<Vec<String>, Fai
     let pending = state.pending()?.is_some_and(|pending| pending.record.id == setup.record.id);
     state.forget(setup)?;
     if pending {
-        alarm::disarm()?;
+        notes.extend(disarm());
     }
     Ok(notes)
+}
+
+/// An alarm that is still set finds nothing to undo; that is worth no more than a note.
+fn disarm() -> Option<String> {
+    alarm::disarm().err().map(|failure| failure.message)
 }
 
 /// `otpctl setup --keep`
@@ -72,9 +77,9 @@ pub(crate) fn keep(out: &Output) -> Result<(), Failure> {
         return Err(Failure::failed("nothing is pending; `otpctl setup` shows what is set up"));
     };
     state.keep(&setup)?;
-    alarm::disarm()?;
+    let notes: Vec<_> = disarm().into_iter().collect();
     let services = [setup.record.service.clone()];
-    report("kept", &services, &[], out, &format!("{} is kept.", setup.record.request))
+    report("kept", &services, &notes, out, &format!("{} is kept.", setup.record.request))
 }
 
 /// `otpctl setup --undo`
@@ -145,6 +150,10 @@ pub(super) fn remove_from(
         if meant(&name) && taking_back::by_marks(&path)? {
             services.push(name);
         }
+    }
+    if meant("sshd") && sshd::remove_stray_drop_in()? {
+        notes.extend(sshd::reload()?);
+        services.push("sshd".to_owned());
     }
     if meant(plan::ALL) && !services.iter().any(|name| name == plan::ALL) && authselect::disable()?
     {

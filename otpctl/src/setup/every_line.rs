@@ -47,7 +47,7 @@ fn take_out(state: &State) -> Result<(Vec<String>, Vec<String>), Failure> {
     let mut changed = Vec::new();
     for path in files()? {
         let Some(text) = file::read_text(&path)? else { continue };
-        let without = commented(&text, |line| names_module(line));
+        let without = commented(&text, names_module);
         if without != text {
             put(&scratch, &path, &without)?;
             changed.push(path);

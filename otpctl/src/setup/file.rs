@@ -9,6 +9,8 @@ use crate::failure::Failure;
 
 /// Mode of a file that was not there before.
 const MODE: u32 = 0o644;
+/// Extended attributes that a file keeps, by how their names begin.
+const KEPT: [&str; 4] = ["security.selinux", "security.SMACK64", "system.posix_acl_", "user."];
 /// In front of the name of a file that is not finished. No program reads such names.
 const UNFINISHED: &str = ".otpctl-";
 
@@ -45,6 +47,17 @@ pub(super) fn write(path: &Path, content: &[u8], like: Option<&Path>) -> Result<
     replace(&path, content, like).map_err(|error| Failure::write(path.display(), &error))
 }
 
+/// Where a file is while it is being written.
+fn unfinished(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{UNFINISHED}{name}"))
+}
+
+/// Takes away what a program that was killed has left beside a file.
+pub(super) fn clear(path: &Path) -> Result<(), Failure> {
+    remove(&unfinished(&target(path)?))
+}
+
 /// Where the file really is.
 fn target(path: &Path) -> Result<PathBuf, Failure> {
     match path.canonicalize() {
@@ -55,9 +68,8 @@ fn target(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 fn replace(path: &Path, content: &[u8], like: Option<&Path>) -> io::Result<()> {
-    let (folder, name) = (path.parent().unwrap_or(Path::new("/")), path.file_name());
-    let name = name.unwrap_or_default().to_string_lossy();
-    let unfinished = folder.join(format!("{UNFINISHED}{name}"));
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let unfinished = unfinished(path);
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -102,13 +114,15 @@ fn take_after(file: &File, like: &File) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(theirs.mode() & 0o7777))
 }
 
-/// The names of a file's extended attributes; none where the file system has no such thing.
+/// The names of the extended attributes that say who may use a file; none where the file system has
+/// no such thing. Those that vouch for a content (IMA, EVM) are not for another one.
 fn attributes(file: &File) -> Vec<String> {
     let mut names = vec![0; 64 * 1024];
     let length = rustix::fs::flistxattr(file, &mut names).unwrap_or(0);
     names.truncate(length);
     let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-    names.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect()
+    let names = names.filter_map(|name| String::from_utf8(name.to_vec()).ok());
+    names.filter(|name| KEPT.iter().any(|kept| name.starts_with(kept))).collect()
 }
 
 /// Takes a file away, if it is there.
@@ -137,10 +151,15 @@ mod tests {
         fs::write(at("file"), "old").unwrap();
         fs::set_permissions(at("file"), Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink("file", at("link")).unwrap();
+        let flags = rustix::fs::XattrFlags::empty();
+        let labelled = rustix::fs::setxattr(at("file"), "user.label", b"x", flags).is_ok();
         write(&at("link"), b"new", Some(&at("link"))).unwrap();
         assert!(at("link").is_symlink());
         assert_eq!(fs::read(at("file")).unwrap(), b"new");
         assert_eq!(at("file").metadata().unwrap().mode() & 0o7777, 0o640);
+        let mut label = [0; 8];
+        let kept = rustix::fs::getxattr(at("file"), "user.label", &mut label);
+        assert!(!labelled || kept == Ok(1), "{kept:?}");
         write(&at("fresh"), b"x", None).unwrap();
         assert_eq!(at("fresh").metadata().unwrap().mode() & 0o7777, MODE);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);

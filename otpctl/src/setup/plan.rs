@@ -12,6 +12,8 @@ use crate::failure::Failure;
 const PAM_D: &str = "/etc/pam.d";
 /// Every service, by what they share.
 pub(super) const ALL: &str = "all";
+/// Services by which the same program asks as well: `sudo -i`, `su -`.
+const TWINS: [(&str, &str); 2] = [("sudo", "sudo-i"), ("su", "su-l")];
 /// The profile of the package libpam-otp.
 const PROFILE: &str = "/usr/share/pam-configs/otp";
 
@@ -77,6 +79,14 @@ pub(super) fn make(request: &Request, scratch: PathBuf) -> Result<Plan, Failure>
         every_service(request, &scratch, &mut plan)?;
     } else {
         one_service(request, &scratch, &mut plan)?;
+        twins(request, &scratch, &mut plan)?;
+    }
+    if [ALL, "login"].contains(&request.service.as_str()) && !plan.is_empty() {
+        plan.notes.push(
+            "the console asks for a code as well then, also while otpd does not answer; without \
+             this, `login` is the way back in"
+                .to_owned(),
+        );
     }
     Ok(plan)
 }
@@ -149,6 +159,19 @@ fn one_service(request: &Request, scratch: &Scratch, plan: &mut Plan) -> Result<
     let before = file::read(&path)?;
     refuse_link_outside(&path)?;
     plan.changes.push(Change { path, before, after: Some(after.into_bytes()) });
+    Ok(())
+}
+
+/// The same for the other services of the program, where they do not take it from this one.
+fn twins(request: &Request, scratch: &Scratch, plan: &mut Plan) -> Result<(), Failure> {
+    for (_, twin) in TWINS.iter().filter(|(service, _)| *service == request.service) {
+        let machine = scratch.machine();
+        let asks = stack::code_line(&stack::auth(&machine, twin)?).is_some();
+        if machine.service(twin).file.is_some() && !asks {
+            let request = Request { service: (*twin).to_owned(), ..request.clone() };
+            one_service(&request, scratch, plan)?;
+        }
+    }
     Ok(())
 }
 

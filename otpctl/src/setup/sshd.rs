@@ -45,6 +45,17 @@ pub(super) fn drop_in(first: First) -> String {
     head.to_owned() + &lines.concat()
 }
 
+/// Removes our file where no record tells of it, and nobody has changed it. Whether it was there.
+pub(super) fn remove_stray_drop_in() -> Result<bool, Failure> {
+    let path = Path::new(DROP_IN);
+    let Some(text) = file::read(path)? else { return Ok(false) };
+    let ours = [First::Password, First::Key].iter().any(|first| drop_in(*first).as_bytes() == text);
+    if ours {
+        file::remove(path)?;
+    }
+    Ok(ours)
+}
+
 /// That sshd reads our file before anything else can decide; else what to do.
 pub(super) fn includes_drop_in() -> Result<(), Failure> {
     let text = file::read_text(Path::new(CONFIGURATION))?.unwrap_or_default();

@@ -229,3 +229,6 @@ impl Drop for Scratch {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,6 +76,7 @@ fn take_back(
     stand: Stand,
 ) -> Result<Option<String>, Failure> {
     let shown = place.path.display();
+    file::clear(&place.path)?;
     match stand {
         Stand::Before => Ok(None),
         Stand::After => {

@@ -51,13 +51,17 @@ fn only_our_lines_leave_a_file_that_was_edited() {
 /// Also what no record tells of is found by its marks.
 #[test]
 fn marked_lines_are_found_without_a_record() {
-    machine(|_, token, _| {
+    machine(|world, token, _| {
+        let _sshd = world.sshd_of_the_machine(Methods::Keyboard);
         let before = files();
         set_up(&["su"], token);
         setup(&["--keep"], &[]).ok();
         fs::remove_dir_all("/var/lib/otpctl").unwrap();
         let done = setup(&["--remove", "su"], &[]).ok();
         assert_eq!(done, "Removed: su.\n");
+        setup(&["sshd", "--first", "key", "--no-try", "--yes"], &[]).ok();
+        fs::remove_dir_all("/var/lib/otpctl").unwrap();
+        setup(&["--remove", "sshd"], &[]).ok();
         super::assert_as(&before, "by its marks");
         let none = setup(&["--remove", "su"], &[]);
         assert_eq!(none.code(), 1, "{none:?}");

@@ -3,9 +3,11 @@
 use std::{fs, thread, time::Duration};
 
 use harness::{
-    PASSWORD, Token, World,
+    Login, PASSWORD, Token, World,
     otpd::{enrol, otpctl, otpctl_with},
+    pam,
     process::{command, until},
+    settings::sources,
     sshd::{Methods, Sshd},
     terminal::sit,
 };
@@ -91,6 +93,10 @@ fn sudo_and_su_ask_for_the_code() {
         assert_eq!(done.code, 0, "{done:?}");
         let done = sit(&sudo, &[("alice: ", PASSWORD), ("code: ", &token.wrong())]);
         assert_ne!(done.code, 0, "{done:?}");
+        let mut login = command("setpriv");
+        login.args(["--reuid=alice", "--regid=alice", "--clear-groups", "sudo", "-i", "id", "-un"]);
+        let done = sit(&login, &[("alice: ", PASSWORD), ("code: ", &token.code())]);
+        assert!(done.code == 0 && done.transcript.contains("code: "), "sudo -i: {done:?}");
         let mut su = command("setpriv");
         su.args([
             "--reuid=65534",
@@ -124,6 +130,67 @@ fn login_and_services_of_ones_own_ask_for_the_code() {
         }
         fs::remove_file("/etc/pam.d/backup").unwrap();
         assert_as(&before, "removed");
+    });
+}
+
+/// Fedora's and RHEL's shared lines do not end a stack at a wrong password, or end it at a right one.
+#[test]
+fn other_distributions_lines_are_copied_so_that_a_wrong_password_ends_the_login() {
+    machine(|world, token, _| {
+        let folder = sources().join("otpctl/tests/pam/el10-sssd");
+        for name in ["system-auth", "password-auth", "postlogin"] {
+            let text = fs::read_to_string(folder.join(name)).unwrap();
+            let text = text.replace("pam_sss.so forward_pass", "pam_deny.so");
+            fs::write(format!("/etc/pam.d/{name}"), text).unwrap();
+        }
+        let before = files();
+        for (service, file) in [("el-ssh", "sshd"), ("el-sudo", "sudo"), ("el-login", "login")] {
+            let auth = fs::read_to_string(folder.join(file)).unwrap();
+            let auth = auth.lines().filter(|line| line.starts_with("auth"));
+            let text: String = auth.map(|line| format!("{line}\n")).collect();
+            let text = text + "account required pam_permit.so\n";
+            fs::write(format!("/etc/pam.d/{service}"), text).unwrap();
+            let done = set_up(&[service], token);
+            assert!(done.stdout.contains("a wrong\n  password ends the login"), "{done:?}");
+            let mut host = world.host();
+            let code = token.code();
+            let login = |code: &str| [PASSWORD.as_bytes().to_vec(), code.as_bytes().to_vec()];
+            let mut enter = |replies: &[Vec<u8>]| {
+                let replies: Vec<_> = replies.iter().map(Vec::as_slice).collect();
+                host.login(Login::new(service, "alice"), &replies)
+            };
+            let right = enter(&login(&code));
+            assert_eq!(right.code(), pam::code::SUCCESS, "{service}: {right:?}");
+            assert_ne!(enter(&login(&code)).code(), pam::code::SUCCESS, "{service}: used code");
+            let wrong = enter(&[b"wrong".to_vec(), token.code().into_bytes()]);
+            assert_eq!(wrong.code(), pam::code::AUTH_ERR, "{service}: {wrong:?}");
+            assert_eq!(wrong.transcript, "hidden: \"Password: \"\n", "{service}");
+            setup(&["--undo"], &[]).ok();
+            fs::remove_file(format!("/etc/pam.d/{service}")).unwrap();
+        }
+        assert_as(&before, "undone");
+    });
+}
+
+/// Root who logs in by ssh with a key cannot any more, and must say that this is known.
+#[test]
+fn root_is_told_when_its_own_ssh_login_ends() {
+    machine(|world, _, _| {
+        let _sshd = world.sshd_of_the_machine(Methods::Keyboard);
+        let ends = "root's own ssh login ends with this";
+        let shown = setup(&["sshd", "--dry-run"], &[]).ok();
+        assert!(shown.contains(ends), "{shown}");
+        let ask = otpctl(&["setup", "sshd", "--no-try"]);
+        let done = sit(&ask, &[("root will not get in by ssh any more. Go on? [y/N] ", "n")]);
+        assert_eq!(done.code, 1, "{done:?}");
+        assert!(!pending());
+        let config = "/etc/ssh/sshd_config";
+        let text = fs::read_to_string(config).unwrap();
+        for permitted in ["yes", "no"] {
+            fs::write(config, format!("PermitRootLogin {permitted}\n{text}")).unwrap();
+            let shown = setup(&["sshd", "--dry-run"], &[]).ok();
+            assert!(!shown.contains(ends), "{permitted}: {shown}");
+        }
     });
 }
 
