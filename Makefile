@@ -2,6 +2,7 @@
 # make demo       a login from enrolment to audit on a private machine; KEEP=1 waits
 # make test       everything; also test-quick, soak, advisories
 # make deb        Debian packages in target/deb, built without a network
+# make rpm        rpm packages in target/rpm, the same way; RPM_FLAGS="--with quick" for a try
 # make vendor     the sources of all dependencies, as Cargo.lock has them, in vendor
 # make install    installs what `make` built, below DESTDIR and PREFIX
 
@@ -25,7 +26,7 @@ APPARMOR_DIR ?= $(wildcard /etc/apparmor.d)
 ZSH_DIR ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
 DOC_DIR ?= $(PREFIX)/share/doc/otpd
 
-.PHONY: all demo test test-quick soak advisories vendor deb install clean
+.PHONY: all demo test test-quick soak advisories vendor deb rpm install clean
 
 all:
 	$(CARGO) build $(CARGO_FLAGS) --release -p pam_otp
@@ -59,6 +60,9 @@ vendor/Cargo.lock: Cargo.lock
 
 deb: vendor
 	packaging/deb.sh target/deb
+
+rpm: vendor
+	packaging/rpm/build target/rpm $(RPM_FLAGS)
 
 # In what is installed, the programs' paths follow PREFIX.
 at_prefix = sed 's|/usr/\(s\?bin/otp\)|$(PREFIX)/\1|g' $(1) >$(2)/$(notdir $(1)) && chmod 644 $(2)/$(notdir $(1))
