@@ -26,11 +26,14 @@ APPARMOR_DIR ?= $(wildcard /etc/apparmor.d)
 ZSH_DIR ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
 DOC_DIR ?= $(PREFIX)/share/doc/otpd
 
-.PHONY: all demo test test-quick soak advisories vendor deb rpm install clean
+.PHONY: all module demo test test-quick soak advisories vendor deb rpm install clean
 
-all:
-	$(CARGO) build $(CARGO_FLAGS) --release -p pam_otp
+all: module
 	$(CARGO) build $(CARGO_FLAGS) --release -p otpd -p otpctl
+
+# Alone, because Cargo unifies features.
+module:
+	$(CARGO) build $(CARGO_FLAGS) --release -p pam_otp
 
 demo:
 	@KEEP=$(KEEP) demo/run
