@@ -89,7 +89,7 @@ package_rpm_again() {
 # The root to install into: made once.
 rpm_root() {
     local what='rpm systemd pamtester policycoreutils selinux-policy-default setools' hash root
-    hash=$(echo "$what" | cat - "${BASH_SOURCE[0]}" | sha256sum | cut -c1-12)
+    hash=$(echo "$what" | sha256sum | cut -c1-12)
     root=$target/rpm-root-$hash
     if [ ! -d "$root" ]; then
         rm -rf --one-file-system "$target"/rpm-root-*
