@@ -3,6 +3,7 @@
 # make test       everything; also test-quick, soak, advisories
 # make man        the manual pages that are made of otpctl and of the D-Bus interfaces
 # make deb        Debian packages in target/deb, built without a network
+# make rpm        rpm packages in target/rpm, the same way; RPM_FLAGS="--with quick" for a try
 # make vendor     the sources of all dependencies, as Cargo.lock has them, in vendor
 # make install    installs what `make` built, below DESTDIR and PREFIX
 
@@ -27,7 +28,7 @@ APPARMOR_DIR ?= $(wildcard /etc/apparmor.d)
 ZSH_DIR ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
 DOC_DIR ?= $(PREFIX)/share/doc/otpd
 
-.PHONY: all module demo test test-quick soak advisories man vendor deb install clean
+.PHONY: all module demo test test-quick soak advisories man vendor deb rpm install clean
 
 all: module
 	$(CARGO) build $(CARGO_FLAGS) --release -p otpd -p otpctl
@@ -71,6 +72,9 @@ vendor/Cargo.lock: Cargo.lock
 
 deb: vendor
 	packaging/deb.sh target/deb
+
+rpm: vendor
+	packaging/rpm/build target/rpm $(RPM_FLAGS)
 
 # In what is installed, the programs' paths follow PREFIX.
 at_prefix = sed 's|/usr/\(s\?bin/otp\)|$(PREFIX)/\1|g' $(1) >$(2)/$(notdir $(1)) && chmod 644 $(2)/$(notdir $(1))
