@@ -3,13 +3,17 @@
 use std::{
     fs::File,
     io::{Read, Write},
+    os::fd::{AsFd, OwnedFd},
     process::Command,
     sync::{Arc, Condvar, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
-use nix::pty::openpty;
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    pty::openpty,
+};
 
 use crate::process::{Process, SOON};
 
@@ -18,10 +22,35 @@ use crate::process::{Process, SOON};
 pub struct Sitting {
     /// Its exit code.
     pub code: i32,
-    /// All that was on the terminal; the lines that were typed are not echoed.
+    /// All that was on the terminal; a line that was typed is there where the terminal showed it.
     pub transcript: String,
     /// How long it ran.
     pub took: Duration,
+}
+
+/// Runs a program at a terminal of its own; each reply is typed when its prompt shows up.
+pub fn sit(program: &Command, replies: &[(&str, &str)]) -> Sitting {
+    // setsid makes the terminal the controlling one of the program, as a login does.
+    let mut setsid = crate::process::command("setsid");
+    setsid
+        .args(["--wait", "--ctty"])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .env_clear();
+    setsid.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let pty = openpty(None, None).expect("a pseudo-terminal");
+    Seat::take(setsid, pty.master, pty.slave).finish(replies)
+}
+
+/// A seat at the terminal of a program that runs; leaving it hangs the terminal up.
+pub struct Seat {
+    process: Process,
+    name: String,
+    started: Instant,
+    keyboard: File,
+    screen: Arc<(Mutex<Screen>, Condvar)>,
+    /// How much of the screen has been read.
+    read: usize,
 }
 
 /// What is on the terminal and whether the program is still there.
@@ -31,45 +60,70 @@ struct Screen {
     closed: bool,
 }
 
-/// Runs a program at a terminal of its own; each reply is typed when its prompt shows up.
-pub fn sit(program: &Command, replies: &[(&str, &str)]) -> Sitting {
-    let start = Instant::now();
-    let pty = openpty(None, None).expect("a pseudo-terminal");
-    // setsid makes the terminal the controlling one of the program, as a login does.
-    let mut setsid = crate::process::command("setsid");
-    setsid
-        .args(["--wait", "--ctty"])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .env_clear();
-    setsid.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let slave = pty.slave;
-    setsid.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
-    let mut process = Process::start(&mut setsid);
-    drop(setsid);
-    let mut keyboard = File::from(pty.master.try_clone().unwrap());
-    let screen = Arc::new((Mutex::new(Screen::default()), Condvar::new()));
-    watch(File::from(pty.master), Arc::clone(&screen));
-    let mut read = 0;
-    for (prompt, reply) in replies {
-        let Some(end) = await_text(&screen, read, prompt) else { break };
-        read = end;
-        keyboard.write_all(format!("{reply}\n").as_bytes()).unwrap();
+impl Seat {
+    /// Starts a program at a terminal, given by its two ends.
+    pub(crate) fn take(mut program: Command, master: OwnedFd, slave: OwnedFd) -> Self {
+        let (name, started) = (format!("{program:?}"), Instant::now());
+        program.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
+        let process = Process::start(&mut program);
+        let screen = Arc::new((Mutex::new(Screen::default()), Condvar::new()));
+        watch(File::from(master.try_clone().unwrap()), Arc::clone(&screen));
+        Self { process, name, started, keyboard: File::from(master), screen, read: 0 }
     }
-    let status = process
-        .wait(SOON)
-        .unwrap_or_else(|| panic!("{program:?} does not end: {:?}", screen.0.lock().unwrap().text));
-    let took = start.elapsed();
-    await_text(&screen, 0, "\u{0}");
-    let transcript = screen.0.lock().unwrap().text.replace("\r\n", "\n");
-    Sitting { code: status.code().unwrap_or(-1), transcript, took }
+
+    /// Waits for a text after what has been read; false when the program ended without it.
+    pub fn reads(&mut self, text: &str) -> bool {
+        let end = await_text(&self.screen, self.read, text);
+        self.read = end.unwrap_or(self.read);
+        end.is_some()
+    }
+
+    /// Waits for a text after what has been read; the test fails without it.
+    pub fn expect(&mut self, text: &str) {
+        assert!(self.reads(text), "{}: no {text:?} on the terminal:\n{}", self.name, self.text());
+    }
+
+    /// Types a line.
+    pub fn type_line(&mut self, line: &str) {
+        self.keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// All that was on the terminal up to now.
+    pub fn text(&self) -> String {
+        self.screen.0.lock().unwrap().text.replace("\r\n", "\n")
+    }
+
+    /// The process that runs the program.
+    pub(crate) fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Types each reply when its prompt shows up, and waits for the end of the program.
+    pub fn finish(mut self, replies: &[(&str, &str)]) -> Sitting {
+        for (prompt, reply) in replies {
+            if !self.reads(prompt) {
+                break;
+            }
+            self.type_line(reply);
+        }
+        let status = self.process.wait(SOON);
+        let status =
+            status.unwrap_or_else(|| panic!("{} does not end: {:?}", self.name, self.text()));
+        let took = self.started.elapsed();
+        await_text(&self.screen, 0, "\u{0}");
+        Sitting { code: status.code().unwrap_or(-1), transcript: self.text(), took }
+    }
 }
 
-/// Collects what is written until the last writer is gone.
+/// Collects what is written until the last writer is gone, or the seat is left.
 fn watch(mut master: File, screen: Arc<(Mutex<Screen>, Condvar)>) {
     thread::spawn(move || {
         let mut bytes = [0; 4096];
-        loop {
+        while Arc::strong_count(&screen) > 1 {
+            let mut ready = [PollFd::new(master.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut ready, PollTimeout::from(100u8)) == Ok(0) {
+                continue;
+            }
             let length = master.read(&mut bytes).unwrap_or(0);
             let mut state = screen.0.lock().unwrap();
             state.text += &String::from_utf8_lossy(&bytes[..length]);

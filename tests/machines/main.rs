@@ -1,0 +1,29 @@
+//! The packages on booted systems. Everything runs on machines of `harness::machine`.
+
+use harness::{Distribution, Machine};
+
+/// A test of each scenario on each distribution.
+macro_rules! on_each {
+    ($($module:ident: $($scenario:ident),+;)*) => {
+        mod debian_12 {
+            $(mod $module { $(#[test] fn $scenario() {
+                crate::on(harness::Distribution::Debian12, crate::$module::$scenario);
+            })+ })*
+        }
+        mod debian_13 {
+            $(mod $module { $(#[test] fn $scenario() {
+                crate::on(harness::Distribution::Debian13, crate::$module::$scenario);
+            })+ })*
+        }
+    };
+}
+
+mod machine;
+
+on_each! {
+    machine: reboots_and_keeps_what_was_written, logs_in;
+}
+
+fn on(distribution: Distribution, scenario: fn(&Machine)) {
+    Machine::run(distribution, scenario);
+}
