@@ -18,9 +18,15 @@ macro_rules! on_each {
     };
 }
 
+mod codes;
+mod house;
+mod interruptions;
 mod machine;
+mod persistence;
 
 on_each! {
+    persistence: a_reboot_and_a_power_cut_forget_nothing;
+    interruptions: logins_end_cleanly_and_codes_count_once;
     machine: reboots_and_keeps_what_was_written, logs_in;
 }
 
