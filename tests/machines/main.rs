@@ -23,10 +23,12 @@ mod house;
 mod interruptions;
 mod machine;
 mod persistence;
+mod upgrades;
 
 on_each! {
     persistence: a_reboot_and_a_power_cut_forget_nothing;
     interruptions: logins_end_cleanly_and_codes_count_once;
+    upgrades: there_and_back_keeps_everything;
     machine: reboots_and_keeps_what_was_written, logs_in;
 }
 
