@@ -23,12 +23,16 @@ mod house;
 mod interruptions;
 mod machine;
 mod persistence;
+mod removal;
 mod upgrades;
+mod way_back;
 
 on_each! {
     persistence: a_reboot_and_a_power_cut_forget_nothing;
     interruptions: logins_end_cleanly_and_codes_count_once;
     upgrades: there_and_back_keeps_everything;
+    removal: nobody_is_locked_out_and_nothing_is_left;
+    way_back: root_mends_it_at_the_console;
     machine: reboots_and_keeps_what_was_written, logs_in;
 }
 
