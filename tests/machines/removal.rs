@@ -63,7 +63,8 @@ pub fn nobody_is_locked_out_and_nothing_is_left(machine: &Machine) {
     machine.sh("rm /root/*.deb /etc/sudoers.d/plain; sed -i '/pam_otp/d' /etc/pam.d/su");
     let after = files(machine);
     let changed = bare.symmetric_difference(&after);
-    let left: Vec<_> = changed.filter(|file| !OTHERS.iter().any(|other| file.contains(other))).collect();
+    let left: Vec<_> =
+        changed.filter(|file| !OTHERS.iter().any(|other| file.contains(other))).collect();
     assert!(left.is_empty(), "{left:#?}");
     assert_eq!(machine.sh("systemctl list-units --all --no-legend 'otp*'"), "");
     assert_eq!(machine.run_program(&["test", "-e", "/run/otpd"]).code(), 1);
@@ -131,9 +132,7 @@ fn apt(machine: &Machine, what: &str) -> Output {
 
 /// All that is on the disk with rights and owner, and the contents of what is in /etc.
 fn files(machine: &Machine) -> BTreeSet<String> {
-    let listed = machine.sh(
-        "find / -xdev -printf '%M %u:%g %p %l\n'
-        find /etc /var/lib/pam -xdev -type f -exec sha256sum {} +",
-    );
+    let listed = machine.sh("find / -xdev -printf '%M %u:%g %p %l\n'
+        find /etc /var/lib/pam -xdev -type f -exec sha256sum {} +");
     listed.lines().map(str::to_owned).collect()
 }

@@ -93,5 +93,6 @@ fn apt_install(machine: &Machine, packages: &str) -> Output {
 
 /// The stacks and what sshd is told, byte for byte.
 fn read_stacks(machine: &Machine) -> String {
-    machine.sh("sha256sum /etc/pam.d/* /etc/ssh/sshd_config.d/* && stat -c '%A %U %G %n' /etc/pam.d/*")
+    machine
+        .sh("sha256sum /etc/pam.d/* /etc/ssh/sshd_config.d/* && stat -c '%A %U %G %n' /etc/pam.d/*")
 }

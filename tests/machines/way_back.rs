@@ -6,7 +6,7 @@ use std::thread;
 use harness::{Machine, PASSWORD, Token, terminal::Seat};
 
 use crate::{
-    codes::{install, is_unavailable, passes},
+    codes::{install, is_unavailable, log_in, passes},
     house::{enrol, failures, set_up},
 };
 
@@ -49,8 +49,8 @@ const TROUBLES: [Trouble; 6] = [
     },
     Trouble {
         cause: "systemctl stop otpd
-            mount -t tmpfs -o size=1m,mode=700,uid=otpd,gid=otpd tmpfs /mnt
-            cp -p /var/lib/otpd/otpd.db /mnt && mount --move /mnt /var/lib/otpd
+            mount -t tmpfs -o size=1m,mode=700,uid=otpd,gid=otpd tmpfs /var/lib/otpd
+            cp -p /root/backup/otpd.db /var/lib/otpd
             cat /dev/zero >/var/lib/otpd/full || true",
         look: ("df /var/lib/otpd", "100%"),
         mend: "rm /var/lib/otpd/full",
@@ -64,20 +64,18 @@ pub fn root_mends_it_at_the_console(machine: &Machine) {
     let token = enrol(machine, "alice");
     passes(machine, "alice", &token.code());
     for trouble in &TROUBLES {
-        machine.sh(
-            "install -d -m 700 /root/backup; systemctl stop otpd
-            cp -p /var/lib/otpd/otpd.db /etc/otpd/kek /root/backup/; systemctl start otpd",
-        );
+        machine.sh("install -d -m 700 /root/backup; systemctl stop otpd
+            cp -p /var/lib/otpd/otpd.db /etc/otpd/kek /root/backup/; systemctl start otpd");
         machine.sh(trouble.cause);
         let code = token.at(token.spent());
         thread::scope(|scope| {
             let ssh = scope.spawn(|| is_unavailable(machine, "alice", &code));
             machine.with_console(|console| {
                 root_logs_in(console);
+                ssh.join().unwrap();
                 let (command, sign) = trouble.look;
                 console.type_line(&format!("{command} | cat"));
                 console.expect(sign);
-                ssh.join().unwrap();
                 does(console, trouble.mend);
                 console.type_line("exit");
             });
@@ -85,6 +83,54 @@ pub fn root_mends_it_at_the_console(machine: &Machine) {
         passes(machine, "alice", &token.code());
         assert_eq!(failures(machine, "alice"), 0, "{}", trouble.cause);
     }
+    nothing_helps(machine, &token);
+    the_console_asks_otpd(machine);
+}
+
+/// "Nothing helps": the lines go, the passwords work.
+fn nothing_helps(machine: &Machine, token: &Token) {
+    machine.ok(&["systemctl", "mask", "--now", "otpd.service", "otpd.socket"]);
+    machine.with_console(|console| {
+        root_logs_in(console);
+        does(console, "sed -i '/^[^#]*pam_otp.so/s/^/#/' /etc/pam.d/*");
+        console.type_line("exit");
+    });
+    let login = log_in(machine, "alice", &token.at(token.spent()));
+    assert!(login.admitted && !login.transcript.contains("code: "), "{login:?}");
+}
+
+/// With the module in login's own stack, not even a policy that skips root's console helps while
+/// otpd is away: rescue mode does, which asks no PAM.
+fn the_console_asks_otpd(machine: &Machine) {
+    machine.write(
+        "/etc/otpd/otpd.d/console.toml",
+        0o644,
+        "[[policy]]\nname = \"console\"\nmatch = { service = [\"login\"], user = [\"root\"] }\nfactor = \"skip\"\n",
+    );
+    set_up(machine, "login");
+    machine.ok(&["systemctl", "unmask", "otpd.service", "otpd.socket"]);
+    machine.ok(&["systemctl", "start", "otpd.socket"]);
+    machine.with_console(|console| {
+        root_logs_in(console);
+        console.type_line("exit");
+    });
+    machine.ok(&["systemctl", "mask", "--now", "otpd.service", "otpd.socket"]);
+    machine.with_console(|console| {
+        console.expect("login: ");
+        console.type_line("root");
+        console.expect("Password: ");
+        console.type_line(PASSWORD);
+        console.expect("Login incorrect");
+    });
+    machine.ok(&["systemctl", "--no-block", "rescue"]);
+    machine.with_console(|console| {
+        console.expect("root password for ");
+        console.type_line(PASSWORD);
+        console.expect("root@");
+        does(console, "sed -i '/^[^#]*pam_otp.so/s/^/#/' /etc/pam.d/login");
+        console.type_line("systemctl default; exit");
+        root_logs_in(console);
+    });
 }
 
 fn root_logs_in(console: &mut Seat) {
