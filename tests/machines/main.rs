@@ -18,10 +18,21 @@ macro_rules! on_each {
     };
 }
 
+mod bystanders;
+mod doors;
+mod house;
+mod install;
 mod machine;
+mod ssh;
 
 on_each! {
     machine: reboots_and_keeps_what_was_written, logs_in;
+    install: no_login_changes, the_bus_starts_otpd, the_first_login_after_a_boot_starts_otpd,
+        the_units_are_sound_and_confined;
+    ssh: password_then_code, key_then_code, a_code_of_an_app, who_may_not_log_in_is_charged_nothing,
+        a_connection_closed_at_the_prompt;
+    doors: sudo, su, the_console;
+    bystanders: pkexec, a_screen_locker;
 }
 
 fn on(distribution: Distribution, scenario: fn(&Machine)) {

@@ -21,7 +21,7 @@ impl Machine {
         assert_ne!(leader, 0, "the machine is off");
         let mut enter = self.groups.visit();
         enter.args(["nsenter", "--target", &leader.to_string()]);
-        enter.args(["--pid", "--mount", "--net", "--ipc", "--uts", "--cgroup", "--wd=/"]);
+        enter.args(["--pid", "--mount", "--net", "--ipc", "--uts", "--cgroup"]);
         enter.args(["--", "env", "-i", PATH, "HOME=/root", "LC_ALL=C.UTF-8", "TERM=dumb"]);
         if user != "root" {
             let (uid, gid) = (format!("--reuid={user}"), format!("--regid={user}"));
@@ -53,10 +53,10 @@ impl Machine {
 
     /// Starts a program at a terminal of the machine, which is the user's.
     pub fn open(&self, user: &str, program: &[&str]) -> Seat {
-        let (master, slave) = self.terminal(user);
-        // A session within the machine: its programs see whom the terminal belongs to.
-        let seated = [&["setsid", "--wait", "--ctty"], program].concat();
-        Seat::take(self.command(user, &seated), master, slave)
+        let terminal = self.terminal(user);
+        // A session within the machine, and a parent there: its programs see whose they are.
+        let seated = [&["setsid", "--fork", "--wait", "--ctty"], program].concat();
+        Seat::take(&program.join(" "), self.command(user, &seated), terminal)
     }
 
     /// Runs a program at a terminal of the machine; each reply is typed when its prompt shows up.
@@ -112,10 +112,10 @@ impl Machine {
         shown.trim().trim_start_matches("-- cursor: ").to_owned()
     }
 
-    /// Installs the packages under test as an administrator does, without a network.
+    /// Installs the packages under test as an administrator does. There is no network to get others from.
     pub fn install_packages(&self) {
         let packages = settings::packages();
-        let mut install = vec!["apt-get", "install", "--yes", "--no-download", "--quiet"];
+        let mut install = vec!["apt-get", "install", "--yes", "--quiet"];
         let names: Vec<_> = packages
             .iter()
             .map(|package| {
