@@ -1,6 +1,6 @@
 # make            builds the module, the daemon and otpctl (release)
 # make demo       a login from enrolment to audit on a private machine; KEEP=1 waits
-# make test       everything; also test-quick, soak, advisories
+# make test       everything; also test-quick, test-machines, soak, advisories
 # make install    installs what `make` built, below DESTDIR
 
 CARGO ?= $(firstword $(shell command -v cargo) $(HOME)/.cargo/bin/cargo)
@@ -8,7 +8,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 PREFIX ?= /usr
 PAM_DIR ?= $(firstword $(wildcard /usr/lib/*/security /usr/lib64/security) /usr/lib/security)
 
-.PHONY: all demo test test-quick soak advisories install clean
+.PHONY: all demo test test-quick test-machines soak advisories install clean
 
 all:
 	$(CARGO) build --locked --release -p pam_otp
@@ -22,6 +22,9 @@ test:
 
 test-quick:
 	@tests/run unit
+
+test-machines:
+	@tests/run machines
 
 soak:
 	@E2E_SOAK=1 tests/run module daemon e2e

@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     os::fd::{AsFd, OwnedFd},
     process::Command,
-    sync::{Arc, Condvar, Mutex},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -13,9 +13,10 @@ use std::{
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     pty::openpty,
+    sys::termios::{LocalFlags, tcgetattr},
 };
 
-use crate::process::{Process, SOON};
+use crate::process::{Process, SOON, until};
 
 /// How a program at a terminal went.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub fn sit(program: &Command, replies: &[(&str, &str)]) -> Sitting {
         .env_clear();
     setsid.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let pty = openpty(None, None).expect("a pseudo-terminal");
-    Seat::take(setsid, pty.master, pty.slave).finish(replies)
+    Seat::take(&format!("{program:?}"), setsid, (pty.master, pty.slave)).finish(replies)
 }
 
 /// A seat at the terminal of a program that runs; leaving it hangs the terminal up.
@@ -61,21 +62,32 @@ struct Screen {
 }
 
 impl Seat {
-    /// Starts a program at a terminal, given by its two ends.
-    pub(crate) fn take(mut program: Command, master: OwnedFd, slave: OwnedFd) -> Self {
-        let (name, started) = (format!("{program:?}"), Instant::now());
+    /// Starts a program at a terminal, given by its two ends; the tests' reports call it `name`.
+    pub(crate) fn take(
+        name: &str,
+        mut program: Command,
+        (master, slave): (OwnedFd, OwnedFd),
+    ) -> Self {
+        let started = Instant::now();
         program.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
         let process = Process::start(&mut program);
         let screen = Arc::new((Mutex::new(Screen::default()), Condvar::new()));
         watch(File::from(master.try_clone().unwrap()), Arc::clone(&screen));
-        Self { process, name, started, keyboard: File::from(master), screen, read: 0 }
+        Self {
+            process,
+            name: name.to_owned(),
+            started,
+            keyboard: File::from(master),
+            screen,
+            read: 0,
+        }
     }
 
     /// Waits for a text after what has been read; false when the program ended without it.
     pub fn reads(&mut self, text: &str) -> bool {
-        let end = await_text(&self.screen, self.read, text);
-        self.read = end.unwrap_or(self.read);
-        end.is_some()
+        let found = self.wait_for(&[text]);
+        self.read = found.map_or(self.read, |(end, _)| end);
+        found.is_some()
     }
 
     /// Waits for a text after what has been read; the test fails without it.
@@ -83,14 +95,57 @@ impl Seat {
         assert!(self.reads(text), "{}: no {text:?} on the terminal:\n{}", self.name, self.text());
     }
 
+    /// Waits for one of two texts after what has been read; whether it is the first one.
+    pub fn reads_either(&mut self, first: &str, second: &str) -> bool {
+        let (at, which) = self.wait_for(&[first, second]).unwrap_or_else(|| {
+            panic!(
+                "{}: no {first:?} and no {second:?} on the terminal:\n{}",
+                self.name,
+                self.text()
+            )
+        });
+        self.read = at;
+        which == 0
+    }
+
     /// Types a line.
     pub fn type_line(&mut self, line: &str) {
         self.keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
+    /// Waits until the terminal hides what is typed.
+    pub fn await_hidden(&self) {
+        until("the terminal hides what is typed", || {
+            let modes = tcgetattr(&self.keyboard).expect("a terminal has modes");
+            !modes.local_flags.contains(LocalFlags::ECHO)
+        });
+    }
+
     /// All that was on the terminal up to now.
     pub fn text(&self) -> String {
-        self.screen.0.lock().unwrap().text.replace("\r\n", "\n")
+        self.screen().text.replace("\r\n", "\n")
+    }
+
+    fn screen(&self) -> MutexGuard<'_, Screen> {
+        self.screen.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for one of `texts` after what has been read; its end and which one it is, or `None` when
+    /// the program is gone.
+    fn wait_for(&self, texts: &[&str]) -> Option<(usize, usize)> {
+        let (mut state, end) = (self.screen(), Instant::now() + SOON);
+        loop {
+            let unread = &state.text[self.read..];
+            let ends = texts.iter().map(|text| Some(unread.find(text)? + text.len()));
+            let found = ends.enumerate().filter_map(|(n, end)| Some((self.read + end?, n))).min();
+            if found.is_some() || state.closed {
+                return found;
+            }
+            let left = end.checked_duration_since(Instant::now()).unwrap_or_else(|| {
+                panic!("{texts:?} is not on the terminal of {}:\n{}", self.name, state.text)
+            });
+            state = self.screen.1.wait_timeout(state, left).unwrap().0;
+        }
     }
 
     /// The process that runs the program.
@@ -110,7 +165,7 @@ impl Seat {
         let status =
             status.unwrap_or_else(|| panic!("{} does not end: {:?}", self.name, self.text()));
         let took = self.started.elapsed();
-        await_text(&self.screen, 0, "\u{0}");
+        self.wait_for(&[]);
         Sitting { code: status.code().unwrap_or(-1), transcript: self.text(), took }
     }
 }
@@ -134,21 +189,4 @@ fn watch(mut master: File, screen: Arc<(Mutex<Screen>, Condvar)>) {
             }
         }
     });
-}
-
-/// Waits for `text` after the first `from` bytes; its end, or `None` when the program is gone.
-fn await_text(screen: &(Mutex<Screen>, Condvar), from: usize, text: &str) -> Option<usize> {
-    let (mut state, end) = (screen.0.lock().unwrap(), Instant::now() + SOON);
-    loop {
-        if let Some(at) = state.text[from..].find(text) {
-            return Some(from + at + text.len());
-        }
-        if state.closed {
-            return None;
-        }
-        let left = end.checked_duration_since(Instant::now());
-        let left =
-            left.unwrap_or_else(|| panic!("{text:?} is not on the terminal:\n{}", state.text));
-        state = screen.1.wait_timeout(state, left).unwrap().0;
-    }
 }

@@ -1,7 +1,7 @@
 //! What every scenario needs: the packages installed, users enrolled, services set up, and what otpd
 //! says of them.
 
-use harness::{Machine, Token};
+use harness::{Machine, Token, process::until};
 use serde_json::Value;
 
 /// What ssh asks for before the code.
@@ -18,7 +18,8 @@ pub fn set_up(machine: &Machine, service: &str) {
     machine.sh(&format!(
         "file=/etc/pam.d/{service}
         [ -e $file ] || cp /usr/lib/pam.d/{service} $file
-        sed -i '/^@include common-auth/a auth  required  pam_otp.so' $file
+        grep -q pam_otp $file ||
+            sed -i '/^@include common-auth/a auth  required  pam_otp.so' $file
         grep -q pam_otp $file"
     ));
 }
@@ -41,9 +42,15 @@ pub fn set_up_sshd(machine: &Machine, first: First) {
     reload_sshd(machine);
 }
 
-/// Makes sshd read its configuration.
+/// Makes sshd read its configuration, and waits until it listens again.
 pub fn reload_sshd(machine: &Machine) {
+    let cursor = format!("--after-cursor={}", machine.journal_end());
     machine.sh("sshd -t && systemctl reload ssh");
+    let listens = || {
+        let journal = machine.journal(&[&cursor, "--unit=ssh"]);
+        ["on 0.0.0.0 port 22", "on :: port 22"].iter().all(|address| journal.contains(address))
+    };
+    until("sshd listens again", listens);
 }
 
 /// sudo asks once, and each time.

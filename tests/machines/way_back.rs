@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use harness::{Machine, PASSWORD, Token, terminal::Seat};
+use harness::{Machine, PASSWORD, Token, process::until, terminal::Seat};
 
 use crate::{
     codes::{install, is_unavailable, log_in, passes},
@@ -125,6 +125,10 @@ fn the_console_asks_otpd(machine: &Machine) {
     machine.ok(&["systemctl", "--no-block", "rescue"]);
     machine.with_console(|console| {
         console.expect("root password for ");
+        // It throws away what is typed before the terminal stops to show it.
+        until("the password is waited for", || {
+            machine.sh("stty -F /dev/console -a").contains(" -echo ")
+        });
         console.type_line(PASSWORD);
         console.expect("root@");
         does(console, "sed -i '/^[^#]*pam_otp.so/s/^/#/' /etc/pam.d/login");

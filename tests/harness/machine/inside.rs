@@ -53,10 +53,10 @@ impl Machine {
 
     /// Starts a program at a terminal of the machine, which is the user's.
     pub fn open(&self, user: &str, program: &[&str]) -> Seat {
-        let (master, slave) = self.terminal(user);
-        // A session within the machine: its programs see whom the terminal belongs to.
-        let seated = [&["setsid", "--wait", "--ctty"], program].concat();
-        Seat::take(self.command(user, &seated), master, slave)
+        let terminal = self.terminal(user);
+        // A session within the machine, and a parent there: its programs see whose they are.
+        let seated = [&["setsid", "--fork", "--wait", "--ctty"], program].concat();
+        Seat::take(&program.join(" "), self.command(user, &seated), terminal)
     }
 
     /// Runs a program at a terminal of the machine; each reply is typed when its prompt shows up.

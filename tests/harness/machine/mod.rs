@@ -116,7 +116,8 @@ impl Machine {
         nspawn.args(["--timezone=off", "--boot", "--machine", self.distribution.suite()]);
         nspawn.arg("--directory").arg(settings::target().join(PLACE).join("root"));
         nspawn.env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1").env("TERM", "vt220");
-        *self.console.lock().unwrap() = Some(Seat::take(nspawn, pty.master, pty.slave));
+        *self.console.lock().unwrap() =
+            Some(Seat::take("the console", nspawn, (pty.master, pty.slave)));
         self.await_boot();
     }
 
