@@ -1,6 +1,6 @@
 # make            builds the module, the daemon and otpctl (release)
 # make demo       a login from enrolment to audit on a private machine; KEEP=1 waits
-# make test       everything; also test-quick, soak, advisories
+# make test       everything; also test-quick, test-machines, soak, advisories
 # make man        the manual pages that are made of otpctl and of the D-Bus interfaces
 # make deb        Debian packages in target/deb, built without a network
 # make rpm        rpm packages in target/rpm, the same way; RPM_FLAGS="--with quick" for a try
@@ -28,7 +28,7 @@ APPARMOR_DIR ?= $(wildcard /etc/apparmor.d)
 ZSH_DIR ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
 DOC_DIR ?= $(PREFIX)/share/doc/otpd
 
-.PHONY: all module demo test test-quick soak advisories man vendor deb rpm install clean
+.PHONY: all module demo test test-quick test-machines soak advisories man vendor deb rpm install clean
 
 all: module
 	$(CARGO) build $(CARGO_FLAGS) --release -p otpd -p otpctl
@@ -46,8 +46,11 @@ test:
 test-quick:
 	@tests/run unit
 
+test-machines:
+	@tests/run packages machines
+
 soak:
-	@E2E_SOAK=1 tests/run module daemon e2e packages
+	@E2E_SOAK=1 tests/run module daemon e2e packages machines
 
 advisories:
 	@tests/run advisories

@@ -6,6 +6,8 @@
 //! otpd, sshd, sudo, su, a PAM host on the real libpam, and whom codes are delivered to
 //! ([`counterparts`]). Every path is the compiled-in one. Nothing outside the namespaces changes and
 //! nothing stays.
+//!
+//! [`Machine::run`] gives the test a whole system that has booted, see [`machine`].
 
 pub mod bus;
 pub mod code;
@@ -13,6 +15,7 @@ pub mod counterparts;
 pub mod directories;
 pub mod golden;
 mod log;
+pub mod machine;
 mod namespace;
 pub mod otpd;
 pub mod pam;
@@ -29,6 +32,7 @@ pub use bus::{Bus, BusKind};
 pub use code::Token;
 pub use counterparts::{Counterpart, Received};
 pub use log::Log;
+pub use machine::{Distribution, Machine};
 pub use namespace::{ALICE, BOB, MODULE, NOBODY, PANIC_MODULE, PASSWORD, PROGRAMS, crowd};
 pub use otpd::Otpd;
 pub use pam::{Host, Login, Outcome};

@@ -57,6 +57,11 @@ impl Output {
 
 /// Runs a program to its end with `input` on its standard input; fails the test after [`SOON`].
 pub fn run(command: &mut Command, input: &[u8]) -> Output {
+    run_within(SOON, command, input)
+}
+
+/// The same with a bound of its own.
+pub fn run_within(bound: Duration, command: &mut Command, input: &[u8]) -> Output {
     let start = Instant::now();
     let name = format!("{command:?}");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -68,7 +73,8 @@ pub fn run(command: &mut Command, input: &[u8]) -> Output {
     thread::spawn(move || stdin.write_all(&input));
     let errors = thread::spawn(move || read(&mut stderr));
     let text = thread::spawn(move || read(&mut stdout));
-    let status = process.wait(SOON).unwrap_or_else(|| panic!("{name} did not end within {SOON:?}"));
+    let status =
+        process.wait(bound).unwrap_or_else(|| panic!("{name} did not end within {bound:?}"));
     Output {
         status,
         stdout: text.join().unwrap(),
@@ -186,10 +192,15 @@ pub fn descriptors(pid: i32) -> usize {
 }
 
 /// Waits until `happened`; fails the test, saying `what`, after [`SOON`].
-pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
-    let end = Instant::now() + SOON;
+pub fn until(what: &str, happened: impl FnMut() -> bool) {
+    until_within(SOON, what, happened);
+}
+
+/// The same with a bound of its own.
+pub fn until_within(bound: Duration, what: &str, mut happened: impl FnMut() -> bool) {
+    let end = Instant::now() + bound;
     while !happened() {
-        assert!(Instant::now() < end, "{what}: not within {SOON:?}");
+        assert!(Instant::now() < end, "{what}: not within {bound:?}");
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -1,7 +1,7 @@
 //! What the person who runs the tests chooses, and where the programs under test are.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
@@ -59,4 +59,15 @@ pub fn under_test(name: &str) -> PathBuf {
 /// The top folder of the sources.
 pub fn sources() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The Debian packages under test: from the folder `E2E_DEBS`, else from `target/deb`.
+pub fn packages() -> Vec<PathBuf> {
+    let folder = env::var_os("E2E_DEBS").map_or_else(|| target().join("deb"), PathBuf::from);
+    let entries = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut packages: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|end| end == "deb")).collect();
+    packages.sort();
+    assert!(!packages.is_empty(), "cannot run here: no packages in {}", folder.display());
+    packages
 }

@@ -1,0 +1,152 @@
+//! Root at the console comes back in, whatever has become of otpd, and mends it there. The steps are
+//! those of "Locked out?" in the README and of DIAGNOSTICS in otpd(8).
+
+use std::thread;
+
+use harness::{Machine, PASSWORD, Token, process::until, terminal::Seat};
+
+use crate::{
+    codes::{install, is_unavailable, log_in, passes},
+    house::{enrol, failures, set_up},
+};
+
+/// Something that otpd cannot work with.
+struct Trouble {
+    /// How it comes about.
+    cause: &'static str,
+    /// What root types at the console to see what is wrong, and what is read there.
+    look: (&'static str, &'static str),
+    /// What root types to mend it.
+    mend: &'static str,
+}
+
+const TROUBLES: [Trouble; 6] = [
+    Trouble {
+        cause: "systemctl mask --now otpd.service otpd.socket",
+        look: ("systemctl status otpd", "masked"),
+        mend: "systemctl unmask otpd.service otpd.socket && systemctl start otpd.socket",
+    },
+    Trouble {
+        cause: "head -c 20000 /dev/urandom >/var/lib/otpd/otpd.db; systemctl kill -s KILL otpd",
+        look: ("journalctl -u otpd -n 20", "the store"),
+        mend: "systemctl stop otpd && rm -f /var/lib/otpd/otpd.db* && \
+               cp -p /root/backup/otpd.db /var/lib/otpd/ && systemctl start otpd",
+    },
+    Trouble {
+        cause: "systemctl stop otpd; rm /var/lib/otpd/otpd.db",
+        look: ("journalctl -u otpd -n 20", "is missing"),
+        mend: "cp -p /root/backup/otpd.db /var/lib/otpd/ && systemctl restart otpd",
+    },
+    Trouble {
+        cause: "systemctl stop otpd; rm /etc/otpd/kek",
+        look: ("journalctl -u otpd -n 20", "the key /etc/otpd/kek is missing"),
+        mend: "cp -p /root/backup/kek /etc/otpd/ && systemctl restart otpd",
+    },
+    Trouble {
+        cause: "echo 'tpyo = 1' >>/etc/otpd/otpd.toml; systemctl restart otpd || true",
+        look: ("otpctl config check", "/etc/otpd/otpd.toml:"),
+        mend: "sed -i /tpyo/d /etc/otpd/otpd.toml && otpctl config check && systemctl restart otpd",
+    },
+    Trouble {
+        cause: "systemctl stop otpd
+            mount -t tmpfs -o size=1m,mode=700,uid=otpd,gid=otpd tmpfs /var/lib/otpd
+            cp -p /root/backup/otpd.db /var/lib/otpd
+            cat /dev/zero >/var/lib/otpd/full || true",
+        look: ("df /var/lib/otpd", "100%"),
+        mend: "rm /var/lib/otpd/full",
+    },
+];
+
+pub fn root_mends_it_at_the_console(machine: &Machine) {
+    install(machine);
+    // Each trouble costs a login that much; by default it is ten seconds.
+    machine.ok(&["sed", "-i", "s/pam_otp.so/& timeout=3/", "/etc/pam.d/sshd"]);
+    let token = enrol(machine, "alice");
+    passes(machine, "alice", &token.code());
+    for trouble in &TROUBLES {
+        machine.sh("install -d -m 700 /root/backup; systemctl stop otpd
+            cp -p /var/lib/otpd/otpd.db /etc/otpd/kek /root/backup/; systemctl start otpd");
+        machine.sh(trouble.cause);
+        let code = token.at(token.spent());
+        thread::scope(|scope| {
+            let ssh = scope.spawn(|| is_unavailable(machine, "alice", &code));
+            machine.with_console(|console| {
+                root_logs_in(console);
+                ssh.join().unwrap();
+                let (command, sign) = trouble.look;
+                console.type_line(&format!("{command} | cat"));
+                console.expect(sign);
+                does(console, trouble.mend);
+                console.type_line("exit");
+            });
+        });
+        passes(machine, "alice", &token.code());
+        assert_eq!(failures(machine, "alice"), 0, "{}", trouble.cause);
+    }
+    nothing_helps(machine, &token);
+    the_console_asks_otpd(machine);
+}
+
+/// "Nothing helps": the lines go, the passwords work.
+fn nothing_helps(machine: &Machine, token: &Token) {
+    machine.ok(&["systemctl", "mask", "--now", "otpd.service", "otpd.socket"]);
+    machine.with_console(|console| {
+        root_logs_in(console);
+        does(console, "sed -i '/^[^#]*pam_otp.so/s/^/#/' /etc/pam.d/*");
+        console.type_line("exit");
+    });
+    let login = log_in(machine, "alice", &token.at(token.spent()));
+    assert!(login.admitted && !login.transcript.contains("code: "), "{login:?}");
+}
+
+/// With the module in login's own stack, not even a policy that skips root's console helps while
+/// otpd is away: rescue mode does, which asks no PAM.
+fn the_console_asks_otpd(machine: &Machine) {
+    machine.write(
+        "/etc/otpd/otpd.d/console.toml",
+        0o644,
+        "[[policy]]\nname = \"console\"\nmatch = { service = [\"login\"], user = [\"root\"] }\nfactor = \"skip\"\n",
+    );
+    set_up(machine, "login");
+    machine.ok(&["systemctl", "unmask", "otpd.service", "otpd.socket"]);
+    machine.ok(&["systemctl", "start", "otpd.socket"]);
+    machine.with_console(|console| {
+        root_logs_in(console);
+        console.type_line("exit");
+    });
+    machine.ok(&["systemctl", "mask", "--now", "otpd.service", "otpd.socket"]);
+    machine.with_console(|console| {
+        console.expect("login: ");
+        console.type_line("root");
+        console.expect("Password: ");
+        console.type_line(PASSWORD);
+        console.expect("Login incorrect");
+    });
+    machine.ok(&["systemctl", "--no-block", "rescue"]);
+    machine.with_console(|console| {
+        console.expect("root password for ");
+        // It throws away what is typed before the terminal stops to show it.
+        until("the password is waited for", || {
+            machine.sh("stty -F /dev/console -a").contains(" -echo ")
+        });
+        console.type_line(PASSWORD);
+        console.expect("root@");
+        does(console, "sed -i '/^[^#]*pam_otp.so/s/^/#/' /etc/pam.d/login");
+        console.type_line("systemctl default; exit");
+        root_logs_in(console);
+    });
+}
+
+fn root_logs_in(console: &mut Seat) {
+    console.expect("login: ");
+    console.type_line("root");
+    console.expect("Password: ");
+    console.type_line(PASSWORD);
+    console.expect("root@");
+}
+
+/// Types a command, which must not fail.
+fn does(console: &mut Seat, command: &str) {
+    console.type_line(&format!("{command}; echo done=$?"));
+    console.expect("done=0");
+}
