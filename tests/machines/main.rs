@@ -27,6 +27,7 @@ mod interruptions;
 mod machine;
 mod persistence;
 mod removal;
+mod setup;
 mod ssh;
 mod upgrades;
 mod way_back;
@@ -37,6 +38,7 @@ on_each! {
         the_units_are_sound_and_confined;
     ssh: password_then_code, key_then_code, a_code_of_an_app, who_may_not_log_in_is_charged_nothing,
         a_connection_closed_at_the_prompt;
+    setup: an_administrator_sets_up_ssh_and_sudo, what_is_not_kept_goes_back;
     doors: sudo, su, the_console;
     bystanders: pkexec, a_screen_locker;
     persistence: a_reboot_and_a_power_cut_forget_nothing;

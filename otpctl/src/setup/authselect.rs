@@ -6,16 +6,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::file;
 use super::tool::Tool;
 use crate::failure::Failure;
 
 const FEATURE: &str = "with-otp";
 const PROFILE: &str = "custom/otp";
 const FOLDER: &str = "/etc/authselect/custom/otp";
-const FILTER: &str = "/usr/share/pam_otp/authselect/with-otp.awk";
-const TEMPLATES: [&str; 5] =
-    ["system-auth", "password-auth", "fingerprint-auth", "smartcard-auth", "switchable-auth"];
+/// Makes the profile from another one, or refuses where a code cannot be asked for safely.
+const MAKER: &str = "/usr/libexec/pam_otp/authselect-profile";
 
 /// From what is selected to the same with codes, and back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,10 +44,8 @@ pub(super) fn plan(nullok: bool) -> Result<Option<Switch>, Failure> {
             "--nullok: the profile {profile} has the feature {FEATURE} already; write nullok there"
         )));
     }
-    if !has_feature && !Path::new(FILTER).exists() {
-        return Err(Failure::failed(format!(
-            "{FILTER}: is not there; install the package pam_otp"
-        )));
+    if !has_feature && !Path::new(MAKER).exists() {
+        return Err(Failure::failed(format!("{MAKER}: is not there; install the package pam_otp")));
     }
     Ok(Some(Switch { selected, has_feature, nullok }))
 }
@@ -61,10 +57,8 @@ impl Switch {
             return format!("authselect enable-feature {FEATURE}\n");
         }
         let profile = self.selected.first().map_or("", String::as_str);
-        format!(
-            "authselect create-profile otp --base-on {profile}\n\
-             authselect select {PROFILE} … {FEATURE}\n"
-        )
+        let nullok = if self.nullok { "--nullok " } else { "" };
+        format!("{MAKER} {nullok}{profile}\nauthselect select {PROFILE} … {FEATURE}\n")
     }
 
     pub(super) fn apply(&self) -> Result<(), Failure> {
@@ -73,13 +67,8 @@ impl Switch {
         }
         let Some((profile, features)) = self.selected.split_first() else { return Ok(()) };
         remove_profile()?;
-        let links = ["--symlink-meta", "--symlink-nsswitch", "--symlink-dconf"];
-        run(&[&["create-profile", "otp", "--base-on", profile][..], &links].concat())?;
-        for template in TEMPLATES.map(|name| Path::new(FOLDER).join(name)) {
-            if template.exists() {
-                self.filter(&template)?;
-            }
-        }
+        let nullok: &[&str] = if self.nullok { &["--nullok"] } else { &[] };
+        Tool::need(MAKER, &[nullok, &[profile.as_str()]].concat())?.run()?;
         let features = features.iter().map(String::as_str);
         let select: Vec<_> = ["select", PROFILE]
             .into_iter()
@@ -87,15 +76,6 @@ impl Switch {
             .chain([FEATURE, "--nobackup"])
             .collect();
         run(&select).map(drop)
-    }
-
-    fn filter(&self, template: &Path) -> Result<(), Failure> {
-        let path = template.display().to_string();
-        let mut text = Tool::need("awk", &["-f", FILTER, &path])?.run()?;
-        if self.nullok {
-            text = text.replace("pam_otp.so", "pam_otp.so nullok");
-        }
-        file::write(template, text.as_bytes(), Some(template))
     }
 
     /// Back to what was selected, from wherever it stands.
