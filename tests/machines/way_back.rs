@@ -60,7 +60,7 @@ const TROUBLES: [Trouble; 6] = [
 pub fn root_mends_it_at_the_console(machine: &Machine) {
     install(machine);
     // Each trouble costs a login that much; by default it is ten seconds.
-    machine.ok(&["sed", "-i", "s/pam_otp.so/& timeout=3/", "/etc/pam.d/sshd"]);
+    machine.ok(&["sed", "-i", "s/pam_otp.so/& timeout=2/", "/etc/pam.d/sshd"]);
     let token = enrol(machine, "alice");
     passes(machine, "alice", &token.code());
     for trouble in &TROUBLES {
