@@ -213,7 +213,7 @@ fn told(what: &str, kind: ErrorKind, text: &str) -> Failure {
         ErrorKind::WrongState => (Exit::Failed, "see `otpctl token list`"),
         ErrorKind::UnknownSession => (Exit::Failed, "start again"),
         ErrorKind::InvalidConfiguration => (Exit::Failed, "see `otpctl config check`"),
-        ErrorKind::SwitchedOff => (Exit::Failed, "see otpd(8)"),
+        ErrorKind::SwitchedOff => (Exit::Failed, "see otpd.toml(5)"),
         ErrorKind::UnknownCode => (Exit::NoCredential, "see `otpctl code list`"),
         ErrorKind::UnknownClient => {
             (Exit::UnknownUser, "see `otpctl client list`, and for tenants `otpctl config show`")

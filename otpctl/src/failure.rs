@@ -17,6 +17,10 @@ pub(crate) enum Exit {
     AlreadyShared = 6,
     /// Or an unknown tenant.
     UnknownUser = 7,
+    /// Of `doctor`: somebody could be locked out.
+    Lockout = 8,
+    /// Of `doctor`: a login could be bypassed.
+    Bypass = 9,
 }
 
 /// An error for the person who typed the command: what failed, why, what to do.

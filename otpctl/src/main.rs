@@ -2,13 +2,18 @@
 #![forbid(unsafe_code)]
 
 mod bus;
+mod caller;
 mod cli;
 mod commands;
+mod doctor;
 mod failure;
 mod import;
+mod login;
+mod manual;
 mod method;
 mod render;
 mod secret_file;
+mod setup;
 mod time;
 mod tty;
 

@@ -35,8 +35,7 @@ pub(crate) fn colour() -> bool {
 /// input. `None` where that has ended. Ctrl-C is a [`Failure`], after the terminal is as it was.
 pub(crate) fn secret(prompt: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     if !interactive() {
-        let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(unreadable)?;
-        return line(&mut File::from(stdin), None).map_err(unreadable);
+        return next_line();
     }
     let terminal = terminal().map_err(unreadable)?;
     let hidden = Hidden::begin(&terminal).map_err(unreadable)?;
@@ -46,6 +45,23 @@ pub(crate) fn secret(prompt: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Failure
     drop(hidden);
     writeln!(&terminal).map_err(unreadable)?;
     reply.map_err(unreadable)
+}
+
+/// Reads a reply that is seen while it is typed; else as [`secret`], but that Ctrl-C ends the
+/// program as ever.
+pub(crate) fn reply(prompt: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    if !interactive() {
+        return next_line();
+    }
+    let mut terminal = terminal().map_err(unreadable)?;
+    terminal.write_all(prompt.as_bytes()).map_err(unreadable)?;
+    line(&mut terminal, None).map_err(unreadable)
+}
+
+/// The next line of standard input.
+fn next_line() -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(unreadable)?;
+    line(&mut File::from(stdin), None).map_err(unreadable)
 }
 
 /// Asks for a yes, unless `yes` says it already. Who cannot be asked must say it.

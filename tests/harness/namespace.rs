@@ -103,6 +103,26 @@ fn copy(from: &str, to: &Path) {
     assert!(done.success(), "cp -a {from} failed");
 }
 
+/// Puts the module under test among the machine's own.
+pub(crate) fn install_module() {
+    let folders = fs::read_dir("/usr/lib").unwrap().flatten();
+    let mut modules = folders.map(|folder| folder.path().join("security"));
+    let modules = modules.find(|folder| folder.join("pam_unix.so").exists());
+    let modules = modules.expect("libpam's modules below /usr/lib");
+    private(modules.to_str().unwrap(), |copied| {
+        copy(modules.to_str().unwrap(), copied);
+        fs::copy(MODULE, copied.join("pam_otp.so")).unwrap();
+    });
+}
+
+/// Puts a profile among those of pam-auth-update, and keeps debconf's files apart.
+pub(crate) fn pam_profile(name: &str, text: &str) {
+    for folder in ["/usr/share/pam-configs", "/var/cache/debconf"] {
+        private(folder, |copied| copy(folder, copied));
+    }
+    fs::write(Path::new("/usr/share/pam-configs").join(name), text).unwrap();
+}
+
 /// The usual devices, without the machine's /dev/log.
 fn devices(dev: &Path) {
     for node in ["null", "zero", "full", "random", "urandom", "tty"] {

@@ -61,22 +61,7 @@ const PATIENT: &str = "PerSourcePenalties no\n";
 impl Sshd {
     /// Starts sshd with the PAM stack in /etc/pam.d/sshd.
     pub(crate) fn start(methods: Methods) -> Self {
-        let folder = Path::new(FOLDER);
-        fs::create_dir_all(folder).unwrap();
-        for key in ["host", "id", "other"] {
-            let file = folder.join(key);
-            if !file.exists() {
-                run(
-                    command("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&file),
-                    b"",
-                )
-                .ok();
-            }
-        }
-        let public = |key: &str| fs::read_to_string(folder.join(key)).unwrap();
-        fs::write(folder.join("authorized"), public("id.pub") + &public("other.pub")).unwrap();
-        fs::write(folder.join("askpass"), ASKPASS).unwrap();
-        fs::set_permissions(folder.join("askpass"), fs::Permissions::from_mode(0o755)).unwrap();
+        let folder = keys();
         let port = free_port();
         let (asked, password) = match methods {
             Methods::Keyboard => ("keyboard-interactive:pam", "no"),
@@ -97,6 +82,27 @@ impl Sshd {
         // sshd must be started by its absolute path: it re-executes itself.
         let sshd =
             command("/usr/sbin/sshd").args(["-D", "-f"]).arg(file).stderr(Stdio::null()).start();
+        await_port("sshd", port);
+        Self { process: sshd, port, methods }
+    }
+
+    /// Starts sshd with /etc/ssh/sshd_config, to which its port, its keys and its pid file are
+    /// added; what it asks for is that file's to say, and what the client offers `methods`'.
+    pub(crate) fn of_the_machine(methods: Methods) -> Self {
+        keys();
+        let port = free_port();
+        let file = Path::new("/etc/ssh/sshd_config");
+        let settings = format!(
+            "Include /etc/ssh/sshd_config.d/*.conf\nListenAddress 127.0.0.1\nPort {port}\n\
+             HostKey {FOLDER}/host\nPidFile /run/sshd.pid\nAuthorizedKeysFile {FOLDER}/authorized\n\
+             StrictModes no\nUseDNS no\nLogLevel VERBOSE\nPrintMotd no\nUsePAM yes\n\
+             KbdInteractiveAuthentication no\n"
+        );
+        fs::write(file, settings.clone() + PATIENT).unwrap();
+        if run(command("/usr/sbin/sshd").arg("-t"), b"").code() != 0 {
+            fs::write(file, settings).unwrap();
+        }
+        let sshd = command("/usr/sbin/sshd").arg("-D").stderr(Stdio::null()).start();
         await_port("sshd", port);
         Self { process: sshd, port, methods }
     }
@@ -206,6 +212,27 @@ impl Sshd {
     pub fn pid(&self) -> i32 {
         self.process.pid()
     }
+}
+
+/// The folder with the keys of both sides, and the program that replies.
+fn keys() -> &'static Path {
+    let folder = Path::new(FOLDER);
+    fs::create_dir_all(folder).unwrap();
+    for key in ["host", "id", "other"] {
+        let file = folder.join(key);
+        if !file.exists() {
+            run(
+                command("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&file),
+                b"",
+            )
+            .ok();
+        }
+    }
+    let public = |key: &str| fs::read_to_string(folder.join(key)).unwrap();
+    fs::write(folder.join("authorized"), public("id.pub") + &public("other.pub")).unwrap();
+    fs::write(folder.join("askpass"), ASKPASS).unwrap();
+    fs::set_permissions(folder.join("askpass"), fs::Permissions::from_mode(0o755)).unwrap();
+    folder
 }
 
 /// A folder for the prompts and the replies of one login.

@@ -11,6 +11,7 @@ use std::{
 };
 
 use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
     poll::{PollFd, PollFlags, PollTimeout, poll},
     pty::openpty,
     sys::termios::{LocalFlags, tcgetattr},
@@ -69,6 +70,10 @@ impl Seat {
         (master, slave): (OwnedFd, OwnedFd),
     ) -> Self {
         let started = Instant::now();
+        // What the program leaves behind must not keep the terminal open.
+        for end in [&master, &slave] {
+            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("close on exec");
+        }
         program.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
         let process = Process::start(&mut program);
         let screen = Arc::new((Mutex::new(Screen::default()), Condvar::new()));

@@ -204,6 +204,21 @@ impl World {
         Sshd::start(methods)
     }
 
+    /// Starts sshd with the machine's own configuration.
+    pub fn sshd_of_the_machine(&self, methods: Methods) -> Sshd {
+        Sshd::of_the_machine(methods)
+    }
+
+    /// Puts the module under test where libpam looks for modules.
+    pub fn install_module(&self) {
+        namespace::install_module();
+    }
+
+    /// Gives pam-auth-update a profile, and files of debconf's that are the machine's own.
+    pub fn pam_profile(&self, name: &str, text: &str) {
+        namespace::pam_profile(name, text);
+    }
+
     /// Starts a PAM application as root.
     pub fn host(&self) -> Host {
         Host::start(0, &[])

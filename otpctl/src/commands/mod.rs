@@ -5,6 +5,7 @@ use clap::CommandFactory;
 use crate::bus::Session;
 use crate::cli::{Cli, Command, Config, Provider, Token};
 use crate::failure::Failure;
+use crate::manual;
 use crate::render::Output;
 
 mod audit;
@@ -14,10 +15,12 @@ pub(crate) mod config;
 mod directory;
 mod enrol;
 mod ids;
+pub(crate) mod login_test;
 mod method;
 mod policy;
 mod provider;
 mod recovery;
+mod setup;
 mod share;
 mod status;
 pub(crate) mod token;
@@ -32,7 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
             clap_complete::generate(shell, &mut Cli::command(), "otpctl", &mut script);
             out.print(&String::from_utf8_lossy(&script))
         }
-        Command::Man { dir } => clap_mangen::generate_to(Cli::command(), &dir)
+        Command::Man { dir } => manual::write(Cli::command(), &dir)
             .map_err(|error| Failure::write(dir.display(), &error)),
         Command::Config(Config::Check { file, directories }) => {
             config::check(file.as_deref(), directories, &out)
@@ -53,6 +56,15 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
     if let Command::Method(command) = command {
         return method::run(command, bus, &out).await;
     }
+    if let Command::Doctor(args) = command {
+        return crate::doctor::run(args.service.as_deref(), bus, &out).await;
+    }
+    if let Command::LoginTest(args) = command {
+        return login_test::run(&args, bus, &out).await;
+    }
+    if let Command::Setup(args) = command {
+        return setup::run(args, bus, &out).await;
+    }
     let session = Session::open(bus, out).await?;
     match command {
         Command::Status => status::run(&session).await,
@@ -67,6 +79,11 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Directory(command) => directory::run(&session, command).await,
         Command::Config(_) => config::reload(&session).await,
         Command::Audit(args) => audit::run(&session, &args).await,
-        Command::Completions { .. } | Command::Man { .. } | Command::Method(_) => Ok(()),
+        Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Method(_)
+        | Command::Doctor(_)
+        | Command::LoginTest(_)
+        | Command::Setup(_) => Ok(()),
     }
 }

@@ -37,7 +37,7 @@ const WIDTH: usize = 80;
 #[derive(Clone)]
 pub(crate) struct Output {
     pub(crate) json: bool,
-    quiet: bool,
+    pub(crate) quiet: bool,
     /// A person reads it.
     pub(crate) terminal: bool,
     pub(crate) zone: TimeZone,
@@ -51,6 +51,11 @@ impl Output {
             terminal: tty::output_is_terminal(),
             zone: TimeZone::system(),
         }
+    }
+
+    /// Whether what disturbs is left out.
+    pub(crate) fn quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Prints a result.
@@ -80,6 +85,11 @@ impl Output {
     /// Prints what is good to know, unless it disturbs.
     pub(crate) fn notice(&self, text: &str) -> Result<(), Failure> {
         if self.json || self.quiet { Ok(()) } else { self.print(&printable(text)) }
+    }
+
+    /// A notice that may be longer than a line of the terminal; further lines are indented.
+    pub(crate) fn note(&self, text: &str) -> Result<(), Failure> {
+        folded(text).lines().try_for_each(|line| self.notice(line))
     }
 
     /// Rows with headings and aligned on a terminal, else with tabs between the cells. Where they
@@ -138,6 +148,26 @@ pub(crate) fn printable(text: &str) -> String {
 /// [`char::escape_debug`] knows which characters are seen; quotes and backslashes are.
 fn is_printable(character: char) -> bool {
     matches!(character, '\'' | '"' | '\\') || character.escape_debug().len() == 1
+}
+
+/// Text broken at blanks where it does not fit a terminal.
+pub(crate) fn folded(text: &str) -> String {
+    const INDENT: &str = "  ";
+    let (mut out, mut column) = (String::with_capacity(text.len() + 8), 0);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > WIDTH {
+            out.push('\n');
+            out.push_str(INDENT);
+            column = INDENT.len();
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
 }
 
 fn lines<const N: usize>(rows: &[[String; N]]) -> String {
@@ -225,6 +255,15 @@ mod tests {
         let small =
             aligned(["ID", "USER", "LABEL"], &["LABEL"], &[["1", "b", "c"].map(str::to_owned)]);
         assert_eq!(small, "ID  USER  LABEL\n1   b     c\n");
+    }
+
+    #[test]
+    fn long_text_is_broken_at_blanks() {
+        let word = "x".repeat(90);
+        let text = format!("{} {word} end", "ab ".repeat(27).trim_end());
+        let folded = folded(&text);
+        assert_eq!(folded, format!("{}\n  {word}\n  end", "ab ".repeat(27).trim_end()));
+        assert_eq!(super::folded("short  text"), "short  text");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod gluu;
 mod imported;
 mod issued;
 mod keys;
+mod manual;
 mod methods;
 mod policies;
 mod prompts;

@@ -1,0 +1,141 @@
+//! Every service at once where authselect writes the stacks: a feature of a profile of the site's
+//! own, made from the one that is selected.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::file;
+use super::tool::Tool;
+use crate::failure::Failure;
+
+const FEATURE: &str = "with-otp";
+const PROFILE: &str = "custom/otp";
+const FOLDER: &str = "/etc/authselect/custom/otp";
+const FILTER: &str = "/usr/share/pam_otp/authselect/with-otp.awk";
+const TEMPLATES: [&str; 5] =
+    ["system-auth", "password-auth", "fingerprint-auth", "smartcard-auth", "switchable-auth"];
+
+/// From what is selected to the same with codes, and back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Switch {
+    /// What `authselect current --raw` printed before.
+    pub(super) selected: Vec<String>,
+    /// The selected profile has the feature; else one is made from it.
+    has_feature: bool,
+    nullok: bool,
+}
+
+/// What has to be done; `None` where the feature is on.
+pub(super) fn plan(nullok: bool) -> Result<Option<Switch>, Failure> {
+    let selected = run(&["current", "--raw"]).map_err(|failure| {
+        failure.and("/etc/pam.d/system-auth is not authselect's; set up single services")
+    })?;
+    run(&["check"]).map_err(|failure| failure.and("somebody has edited its files"))?;
+    let selected: Vec<_> = selected.split_whitespace().map(str::to_owned).collect();
+    let Some(profile) = selected.first() else {
+        return Err(Failure::failed("authselect current: no profile is selected"));
+    };
+    if selected.iter().any(|feature| feature == FEATURE) {
+        return Ok(None);
+    }
+    let has_feature = run(&["list-features", profile])?.lines().any(|line| line.trim() == FEATURE);
+    if has_feature && nullok {
+        return Err(Failure::usage(format!(
+            "--nullok: the profile {profile} has the feature {FEATURE} already; write nullok there"
+        )));
+    }
+    if !has_feature && !Path::new(FILTER).exists() {
+        return Err(Failure::failed(format!(
+            "{FILTER}: is not there; install the package pam_otp"
+        )));
+    }
+    Ok(Some(Switch { selected, has_feature, nullok }))
+}
+
+impl Switch {
+    /// What is going to be run, for the person.
+    pub(super) fn shown(&self) -> String {
+        if self.has_feature {
+            return format!("authselect enable-feature {FEATURE}\n");
+        }
+        let profile = self.selected.first().map_or("", String::as_str);
+        format!(
+            "authselect create-profile otp --base-on {profile}\n\
+             authselect select {PROFILE} … {FEATURE}\n"
+        )
+    }
+
+    pub(super) fn apply(&self) -> Result<(), Failure> {
+        if self.has_feature {
+            return run(&["enable-feature", FEATURE]).map(drop);
+        }
+        let Some((profile, features)) = self.selected.split_first() else { return Ok(()) };
+        remove_profile()?;
+        let links = ["--symlink-meta", "--symlink-nsswitch", "--symlink-dconf"];
+        run(&[&["create-profile", "otp", "--base-on", profile][..], &links].concat())?;
+        for template in TEMPLATES.map(|name| Path::new(FOLDER).join(name)) {
+            if template.exists() {
+                self.filter(&template)?;
+            }
+        }
+        let features = features.iter().map(String::as_str);
+        let select: Vec<_> = ["select", PROFILE]
+            .into_iter()
+            .chain(features)
+            .chain([FEATURE, "--nobackup"])
+            .collect();
+        run(&select).map(drop)
+    }
+
+    fn filter(&self, template: &Path) -> Result<(), Failure> {
+        let path = template.display().to_string();
+        let mut text = Tool::need("awk", &["-f", FILTER, &path])?.run()?;
+        if self.nullok {
+            text = text.replace("pam_otp.so", "pam_otp.so nullok");
+        }
+        file::write(template, text.as_bytes(), Some(template))
+    }
+
+    /// Back to what was selected, from wherever it stands.
+    pub(super) fn undo(&self) -> Result<(), Failure> {
+        let now = run(&["current", "--raw"])?;
+        let ours = now.split_whitespace().any(|word| word == FEATURE || word == PROFILE);
+        if ours && self.has_feature {
+            run(&["disable-feature", FEATURE])?;
+        } else if ours {
+            let selected = self.selected.iter().map(String::as_str);
+            let select: Vec<_> =
+                std::iter::once("select").chain(selected).chain(["--nobackup"]).collect();
+            run(&select)?;
+        }
+        if self.has_feature { Ok(()) } else { remove_profile() }
+    }
+}
+
+/// Takes the feature out where no record tells how it came there. Whether it was there.
+pub(super) fn disable() -> Result<bool, Failure> {
+    if Tool::find("authselect", &[]).is_none() {
+        return Ok(false);
+    }
+    let now = run(&["current", "--raw"]).unwrap_or_default();
+    let there = now.split_whitespace().any(|word| word == FEATURE);
+    if there {
+        run(&["disable-feature", FEATURE])?;
+    }
+    Ok(there)
+}
+
+fn remove_profile() -> Result<(), Failure> {
+    match fs::remove_dir_all(FOLDER) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::write(FOLDER, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<String, Failure> {
+    Tool::need("authselect", arguments)?.run()
+}

@@ -1,0 +1,269 @@
+//! `otpctl setup --remove --every-line`: for the day on which the module goes. No stack may fail
+//! because it is missing, and none may be left that asks for nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pam_stack::{Case, Judged, Kind, Machine, Role, Stack};
+
+use super::begin::need_root;
+use super::end::{open_patiently, remove_from, report};
+use super::file;
+use super::stack::Scratch;
+use super::state::State;
+use crate::failure::Failure;
+use crate::render::Output;
+
+const PAM_D: &str = "/etc/pam.d";
+/// In front of a line that is taken out for good.
+const TAKEN_OUT: &str = "# otpctl setup --remove --every-line: ";
+/// Behind a line that asks for the password where nothing else did.
+const PUT_IN: &str = "# otpctl setup --remove --every-line";
+
+/// Takes out what setup has put in, then every other line that names the module.
+pub(crate) fn every_line(out: &Output) -> Result<(), Failure> {
+    need_root()?;
+    let state = open_patiently()?;
+    let removed = remove_from(&state, None);
+    let (files, mut notes) = take_out(&state)?;
+    let (services, more) = removed?;
+    notes.splice(0..0, more);
+    let files: Vec<_> = services.into_iter().chain(files).collect();
+    let what = match files.as_slice() {
+        [] => "Nothing names pam_otp.so.".to_owned(),
+        files => format!("Removed: {}.", files.join(", ")),
+    };
+    report("removed", &files, &notes, out, &what)
+}
+
+/// The files that were changed, and what became of stacks that asked for nothing else.
+fn take_out(state: &State) -> Result<(Vec<String>, Vec<String>), Failure> {
+    let scratch = state.scratch();
+    let copied = Scratch::copy(Path::new("/"), scratch.clone());
+    let scratch = copied.map_err(|error| Failure::write(scratch.display(), &error))?;
+    let before = scratch.machine();
+    let services: Vec<_> =
+        before.services().into_iter().filter(|name| names_it(&before, name)).collect();
+    let mut changed = Vec::new();
+    for path in files()? {
+        let Some(text) = file::read_text(&path)? else { continue };
+        let without = commented(&text, names_module);
+        if without != text {
+            put(&scratch, &path, &without)?;
+            changed.push(path);
+        }
+    }
+    let mut notes = Vec::new();
+    for service in services {
+        let Some(why) = fault(&scratch.machine(), &service) else { continue };
+        let path = Path::new(PAM_D).join(&service);
+        let Some(text) = file::read_text(&scratch.path(&path))? else { continue };
+        let asks = asks_for_password(&text, &scratch.machine());
+        put(&scratch, &path, &asks)?;
+        notes.push(format!("{}: {why}; it asks for the password now", path.display()));
+        if let Some(why) = fault(&scratch.machine(), &service) {
+            notes.push(format!("{}: {why}: look at it", path.display()));
+        }
+        if !changed.contains(&path) {
+            changed.push(path);
+        }
+    }
+    for path in &changed {
+        let text = file::read(&scratch.path(path))?.unwrap_or_default();
+        file::write(path, &text, Some(path))?;
+    }
+    Ok((changed.iter().map(|path| path.display().to_string()).collect(), notes))
+}
+
+fn put(scratch: &Scratch, path: &Path, text: &str) -> Result<(), Failure> {
+    let place = scratch.path(path);
+    fs::write(&place, text).map_err(|error| Failure::write(place.display(), &error))
+}
+
+fn files() -> Result<Vec<PathBuf>, Failure> {
+    let entries = fs::read_dir(PAM_D).map_err(|error| Failure::write(PAM_D, &error))?;
+    let mut files: Vec<_> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// Whether the module decides about logins at a service.
+fn names_it(machine: &Machine, service: &str) -> bool {
+    let stack = Stack { lines: machine.service(service).lines(Kind::Auth) };
+    stack.codes().next().is_some()
+}
+
+/// Whether a line has the module called.
+fn names_module(line: &str) -> bool {
+    let active = line.split('#').next().unwrap_or_default();
+    active
+        .split_whitespace()
+        .any(|word| word.trim_matches(['[', ']', '\\']).rsplit('/').next() == Some("pam_otp.so"))
+}
+
+/// Whether a line is one of `auth`, itself or by Debian's include of all kinds.
+fn is_auth(line: &str) -> bool {
+    let first = line.split_whitespace().next().unwrap_or_default().trim_start_matches('-');
+    let common = line.split_whitespace().nth(1).is_some_and(|name| name.contains("auth"));
+    first.eq_ignore_ascii_case("auth") || (first.eq_ignore_ascii_case("@include") && common)
+}
+
+/// The text with a mark in front of some of its lines, and of the lines that continue them.
+fn commented(text: &str, meant: impl Fn(&str) -> bool) -> String {
+    let (mut out, mut lines) =
+        (String::with_capacity(text.len()), text.split_inclusive('\n').peekable());
+    while let Some(line) = lines.next() {
+        let mut logical = vec![line];
+        while goes_on(logical.last().copied().unwrap_or_default())
+            && let Some(more) = lines.next()
+        {
+            logical.push(more);
+        }
+        let mark = if meant(&logical.concat()) { TAKEN_OUT } else { "" };
+        for line in logical {
+            out.push_str(mark);
+            out.push_str(line);
+        }
+    }
+    out
+}
+
+fn goes_on(line: &str) -> bool {
+    !line.contains('#') && line.trim_end().ends_with('\\')
+}
+
+/// Why a stack without the module cannot be left so.
+fn fault(machine: &Machine, service: &str) -> Option<&'static str> {
+    let read = machine.service(service);
+    let stack = Stack { lines: read.lines(Kind::Auth) };
+    if read.falls_back(Kind::Auth) {
+        return Some("no auth line is left");
+    }
+    let lines = stack.lines.iter().filter(|line| line.module() != "pam_rootok").cloned();
+    let stack = Stack { lines: lines.collect() };
+    if stack.judge(&Case::RIGHT) == Judged::No {
+        return Some("nobody could log in any more");
+    }
+    if !stack.has(Role::First) || stack.judge(&Case::NOTHING) != Judged::No {
+        return Some("a login would get in without a proof");
+    }
+    None
+}
+
+/// The text with the distribution's own question for the password in place of all that it asks.
+fn asks_for_password(text: &str, machine: &Machine) -> String {
+    let there = |name: &str| machine.path(Path::new(PAM_D).join(name)).is_file();
+    let line = if there("common-auth") {
+        "@include common-auth"
+    } else if there("password-auth") {
+        "auth    substack    password-auth"
+    } else if there("system-auth") {
+        "auth    substack    system-auth"
+    } else {
+        "auth    required    pam_unix.so"
+    };
+    let ours = format!("{line}  {PUT_IN}\n");
+    // Root who runs su goes on to be asked nothing.
+    let rest = commented(text, |line| is_auth(line) && !line.contains("pam_rootok.so"));
+    let at = rest.find(TAKEN_OUT).unwrap_or(rest.len());
+    let (head, tail) = rest.split_at_checked(at).unwrap_or((&rest, ""));
+    let gap = if head.is_empty() || head.ends_with('\n') { "" } else { "\n" };
+    format!("{head}{gap}{ours}{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine with these files in /etc/pam.d.
+    fn machine(files: &[(&str, &str)]) -> (tempfile::TempDir, Machine) {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("etc/pam.d")).unwrap();
+        for (name, text) in files {
+            fs::write(root.path().join("etc/pam.d").join(name), text).unwrap();
+        }
+        let common = root.path().join("etc/pam.d/common-auth");
+        if common.exists() {
+            fs::write(root.path().join("etc/debian_version"), "12\n").unwrap();
+        }
+        let machine = Machine::at(root.path());
+        (root, machine)
+    }
+
+    const COMMON: (&str, &str) = (
+        "common-auth",
+        "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\n\
+         auth required pam_permit.so\n",
+    );
+    const DENY: (&str, &str) = ("other", "auth required pam_deny.so\n");
+    const ACCOUNT: &str = "account required pam_unix.so\n";
+
+    #[test]
+    fn a_stack_without_the_module_asks_for_a_password_and_lets_it_in() {
+        let one_field = "auth [success=2 default=ignore] pam_unix.so nodelay\n\
+             auth requisite pam_otp.so use_first_pass\n\
+             auth [success=done default=die] pam_unix.so use_first_pass\n\
+             auth requisite pam_otp.so mode=challenge\nauth required pam_permit.so\n";
+        for (name, text, replaced) in [
+            ("below the password", "@include common-auth\nauth required pam_otp.so\n", false),
+            ("alone", "#@include common-auth\nauth required pam_otp.so\n", true),
+            ("with permit", "auth required pam_otp.so\nauth required pam_permit.so\n", true),
+            ("with conditions", "auth required pam_securetty.so\nauth required pam_otp.so\n", true),
+            ("one field", one_field, true),
+            (
+                "by its path",
+                "auth required /lib/security/pam_otp.so\n@include common-auth\n",
+                false,
+            ),
+            ("continued", "auth required \\\n pam_otp.so\n@include common-auth\n", false),
+            ("instead", "auth sufficient pam_otp.so mode=issued\n@include common-auth\n", false),
+            ("su", "auth sufficient pam_rootok.so\nauth required pam_otp.so\n", true),
+        ] {
+            let text = format!("{text}{ACCOUNT}");
+            let without = commented(&text, names_module);
+            assert!(!without.lines().any(names_module), "{name}: {without}");
+            let (root, found) = machine(&[COMMON, DENY, ("x", &without)]);
+            assert_eq!(fault(&found, "x").is_some(), replaced, "{name}: {without}");
+            if replaced {
+                let asks = asks_for_password(&without, &found);
+                fs::write(root.path().join("etc/pam.d/x"), &asks).unwrap();
+                assert_eq!(fault(&found, "x"), None, "{name}: {asks}");
+                assert!(asks.contains(ACCOUNT), "{asks}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_distribution_asks_for_the_password_in_its_way() {
+        let substack = "auth sufficient pam_unix.so\nauth required pam_deny.so\n";
+        for (files, line) in [
+            (vec![COMMON], "@include common-auth"),
+            (vec![("password-auth", substack)], "auth    substack    password-auth"),
+            (vec![("system-auth", substack)], "auth    substack    system-auth"),
+            (vec![], "auth    required    pam_unix.so"),
+        ] {
+            let text = "auth required pam_otp.so\n";
+            let files = [&files[..], &[("x", text), DENY]].concat();
+            let (root, machine) = machine(&files);
+            let asks = asks_for_password(&commented(text, names_module), &machine);
+            assert!(asks.starts_with(&format!("{line}  {PUT_IN}\n{TAKEN_OUT}auth")), "{asks}");
+            fs::write(root.path().join("etc/pam.d/x"), &asks).unwrap();
+            assert_eq!(fault(&machine, "x"), None, "{asks}");
+        }
+    }
+
+    #[test]
+    fn only_lines_that_count_name_the_module() {
+        for (line, named) in [
+            ("auth required pam_otp.so nullok", true),
+            ("auth [default=die] /usr/lib/security/pam_otp.so", true),
+            ("#auth required pam_otp.so", false),
+            ("auth required pam_otp.so.bak", false),
+            ("auth required pam_unix.so # not pam_otp.so", false),
+            ("auth required pam_oath.so", false),
+        ] {
+            assert_eq!(names_module(line), named, "{line}");
+        }
+    }
+}
