@@ -13,39 +13,44 @@ pub enum First {
     Key,
 }
 
-/// Puts the module into a service as the README says.
+/// Sets up a service, and keeps it.
 pub fn set_up(machine: &Machine, service: &str) {
+    machine.ok(&["otpctl", "setup", service, "--no-try", "--yes"]);
+    machine.ok(&["otpctl", "setup", "--keep"]);
+}
+
+/// Puts the module into a service as an administrator does by hand.
+pub fn set_up_by_hand(machine: &Machine, service: &str) {
     machine.sh(&format!(
         "file=/etc/pam.d/{service}
-        [ -e $file ] || cp /usr/lib/pam.d/{service} $file
-        grep -q pam_otp $file ||
-            sed -i '/^@include common-auth/a auth  required  pam_otp.so' $file
+        sed -i '/^@include common-auth/a auth  required  pam_otp.so' $file
         grep -q pam_otp $file"
     ));
 }
 
-/// Sets up sshd as the README says.
+/// Sets up sshd, and keeps it.
 pub fn set_up_sshd(machine: &Machine, first: First) {
-    set_up(machine, "sshd");
-    let methods = match first {
-        First::Password => "keyboard-interactive",
-        First::Key => {
-            machine.sh("sed -i 's/^@include common-auth/# &/' /etc/pam.d/sshd");
-            "publickey,keyboard-interactive"
-        }
+    let first = match first {
+        First::Password => "password",
+        First::Key => "key",
     };
-    let settings = format!(
-        "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\n\
-         AuthenticationMethods {methods}\n"
-    );
-    machine.write("/etc/ssh/sshd_config.d/00-otpd.conf", 0o644, settings);
-    reload_sshd(machine);
+    awaiting_sshd(machine, || {
+        machine.ok(&["otpctl", "setup", "sshd", "--first", first, "--no-try", "--yes"]);
+    });
+    machine.ok(&["otpctl", "setup", "--keep"]);
 }
 
 /// Makes sshd read its configuration, and waits until it listens again.
 pub fn reload_sshd(machine: &Machine) {
+    awaiting_sshd(machine, || {
+        machine.sh("sshd -t && systemctl reload ssh");
+    });
+}
+
+/// Does what makes sshd read its configuration, and waits until it listens again.
+pub fn awaiting_sshd(machine: &Machine, deed: impl FnOnce()) {
     let cursor = format!("--after-cursor={}", machine.journal_end());
-    machine.sh("sshd -t && systemctl reload ssh");
+    deed();
     let listens = || {
         let journal = machine.journal(&[&cursor, "--unit=ssh"]);
         ["on 0.0.0.0 port 22", "on :: port 22"].iter().all(|address| journal.contains(address))

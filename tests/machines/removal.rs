@@ -8,7 +8,7 @@ use std::{
 
 use harness::{Machine, PASSWORD, Token, machine::Login, process::Output};
 
-use crate::house::{enrol, plain_sudo, reload_sshd, set_up};
+use crate::house::{enrol, plain_sudo, reload_sshd, set_up_by_hand};
 
 /// Where the module is, in the machine.
 const MODULE: &str = "/usr/lib/$(uname -m)-linux-gnu/security/pam_otp.so";
@@ -44,7 +44,7 @@ pub fn nobody_is_locked_out_and_nothing_is_left(machine: &Machine) {
         machine.ok(&["otpctl", "setup", service, "--no-try", "--yes"]);
         machine.ok(&["otpctl", "setup", "--keep"]);
     }
-    set_up(machine, "su");
+    set_up_by_hand(machine, "su");
     reload_sshd(machine);
     assert!(asks_for_code(machine, &token).admitted);
     the_stacks_go_first(machine);
@@ -52,7 +52,7 @@ pub fn nobody_is_locked_out_and_nothing_is_left(machine: &Machine) {
     machine.install_packages();
     machine.ok(&["pam-auth-update", "--enable", "otp"]);
     machine.ok(&["otpctl", "setup", "sshd", "--no-try", "--yes"]);
-    set_up(machine, "su");
+    set_up_by_hand(machine, "su");
     reload_sshd(machine);
     assert!(machine.sh(LINES).contains("common-auth"));
     let end = machine.journal_end();
