@@ -15,7 +15,7 @@ const MODULE: &str = "/usr/lib/$(uname -m)-linux-gnu/security/pam_otp.so";
 /// The active lines that name the module.
 const LINES: &str = "grep -rHE '^[^#]*pam_otp[.]so' /etc/pam.d /usr/lib/pam.d || true";
 /// What is not of the packages and changes when any package is installed and removed.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     // The files of accounts as they were before their last change.
     " /etc/passwd-",
     " /etc/group-",
@@ -25,6 +25,8 @@ const OTHERS: [&str; 10] = [
     " /var/cache/apt/",
     " /var/cache/debconf/tmp.ci",
     " /var/lib/apt/lists/auxfiles",
+    // An empty folder of apparmor's, which every package with a profile takes along.
+    " /etc/apparmor.d/disable ",
     // Logs and the journals of the users who have logged in.
     " /var/log/",
     // sudo's hint on the first use, and whom pam_lastlog has seen.

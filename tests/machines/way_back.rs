@@ -3,11 +3,11 @@
 
 use std::thread;
 
-use harness::{Machine, PASSWORD, Token, process::until, terminal::Seat};
+use harness::{Machine, PASSWORD, process::until, terminal::Seat};
 
 use crate::{
-    codes::{install, is_unavailable, log_in, passes},
-    house::{enrol, failures, set_up},
+    codes::{install, is_unavailable, passes},
+    house::{awaiting_sshd, enrol, failures, set_up_by_hand},
 };
 
 /// Something that otpd cannot work with.
@@ -24,7 +24,8 @@ const TROUBLES: [Trouble; 6] = [
     Trouble {
         cause: "systemctl mask --now otpd.service otpd.socket",
         look: ("systemctl status otpd", "masked"),
-        mend: "systemctl unmask otpd.service otpd.socket && systemctl start otpd.socket",
+        mend: "systemctl unmask otpd.service otpd.socket && \
+               systemctl enable --now otpd.socket",
     },
     Trouble {
         cause: "head -c 20000 /dev/urandom >/var/lib/otpd/otpd.db; systemctl kill -s KILL otpd",
@@ -60,7 +61,7 @@ const TROUBLES: [Trouble; 6] = [
 pub fn root_mends_it_at_the_console(machine: &Machine) {
     install(machine);
     // Each trouble costs a login that much; by default it is ten seconds.
-    machine.ok(&["sed", "-i", "s/pam_otp.so/& timeout=3/", "/etc/pam.d/sshd"]);
+    machine.ok(&["sed", "-i", "s/pam_otp.so/& timeout=2/", "/etc/pam.d/sshd"]);
     let token = enrol(machine, "alice");
     passes(machine, "alice", &token.code());
     for trouble in &TROUBLES {
@@ -83,20 +84,36 @@ pub fn root_mends_it_at_the_console(machine: &Machine) {
         passes(machine, "alice", &token.code());
         assert_eq!(failures(machine, "alice"), 0, "{}", trouble.cause);
     }
-    nothing_helps(machine, &token);
+    without_a_backup(machine);
+    nothing_helps(machine);
     the_console_asks_otpd(machine);
 }
 
-/// "Nothing helps": the lines go, the passwords work.
-fn nothing_helps(machine: &Machine, token: &Token) {
-    machine.ok(&["systemctl", "mask", "--now", "otpd.service", "otpd.socket"]);
+/// Key and store are lost: both are made anew, and everybody is enrolled again.
+fn without_a_backup(machine: &Machine) {
+    machine.sh("systemctl stop otpd; rm /var/lib/otpd/otpd.db");
     machine.with_console(|console| {
         root_logs_in(console);
-        does(console, "sed -i '/^[^#]*pam_otp.so/s/^/#/' /etc/pam.d/*");
+        does(console, "rm -rf /var/lib/otpd/otpd.db* /etc/otpd/kek && otpd init");
+        does(console, "systemctl restart otpd");
         console.type_line("exit");
     });
-    let login = log_in(machine, "alice", &token.at(token.spent()));
-    assert!(login.admitted && !login.transcript.contains("code: "), "{login:?}");
+    let token = enrol(machine, "alice");
+    passes(machine, "alice", &token.code());
+}
+
+/// "Nothing helps": the module goes, without otpd, and the passwords work.
+fn nothing_helps(machine: &Machine) {
+    machine.ok(&["systemctl", "mask", "--now", "otpd.service", "otpd.socket"]);
+    awaiting_sshd(machine, || {
+        machine.with_console(|console| {
+            root_logs_in(console);
+            does(console, "otpctl setup --remove");
+            console.type_line("exit");
+        });
+    });
+    let login = machine.ssh("alice", &[("password: ", PASSWORD)]);
+    assert!(login.admitted, "{login:?}");
 }
 
 /// With the module in login's own stack, not even a policy that skips root's console helps while
@@ -107,7 +124,7 @@ fn the_console_asks_otpd(machine: &Machine) {
         0o644,
         "[[policy]]\nname = \"console\"\nmatch = { service = [\"login\"], user = [\"root\"] }\nfactor = \"skip\"\n",
     );
-    set_up(machine, "login");
+    set_up_by_hand(machine, "login");
     machine.ok(&["systemctl", "unmask", "otpd.service", "otpd.socket"]);
     machine.ok(&["systemctl", "start", "otpd.socket"]);
     machine.with_console(|console| {
@@ -131,7 +148,7 @@ fn the_console_asks_otpd(machine: &Machine) {
         });
         console.type_line(PASSWORD);
         console.expect("root@");
-        does(console, "sed -i '/^[^#]*pam_otp.so/s/^/#/' /etc/pam.d/login");
+        does(console, "sed -i '/^[^#]*pam_otp.so/s/^/#/' /etc/pam.d/*");
         console.type_line("systemctl default; exit");
         root_logs_in(console);
     });
