@@ -104,7 +104,7 @@ ifneq ($(APPARMOR_DIR),)
 endif
 	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/otpd $(DESTDIR)$(SYSCONFDIR)/otpd/otpd.d
 	test -e $(DESTDIR)$(SYSCONFDIR)/otpd/otpd.toml || \
-		install -m 640 packaging/otpd.toml $(DESTDIR)$(SYSCONFDIR)/otpd/otpd.toml
+		install -m 644 packaging/otpd.toml $(DESTDIR)$(SYSCONFDIR)/otpd/otpd.toml
 	install -D -m 644 -t $(DESTDIR)$(DOC_DIR) README.md packaging/otpd.toml.example
 	install -D -m 644 -t $(DESTDIR)$(DOC_DIR)/recipes packaging/recipes/*.toml
 	for page in packaging/man/*.[1-8] $(MAN_DIR)/*.[1-8]; do \
