@@ -131,7 +131,7 @@ package_rpm_selinux() {
 # authselect's templates: what the feature does not ask for stays as it is, what it asks for is the
 # golden text, what cannot be understood is refused, and the stacks do what they should.
 package_rpm_authselect() {
-    local here=tests/packages/authselect folder features status=0
+    local here=tests/authselect folder features status=0
     folder=$(mktemp -d -p "$target") || return 1
     packaging/authselect/authselect-profile --print $here/template >"$folder/template" || status=1
     for features in '' 'with-faillock' 'with-faillock with-card' 'with-card without-nullok with-echo'; do
@@ -152,9 +152,9 @@ package_rpm_authselect() {
     return $status
 }
 
-# The stacks of a template through the real libpam, in a root: tests/packages/authselect/logins.
+# The stacks of a template through the real libpam, in a root: tests/authselect/logins.
 rpm_stacks() {
-    local template=$1 here=tests/packages/authselect folder root status=0
+    local template=$1 here=tests/authselect folder root status=0
     root=$(rpm_root) && folder=$(mktemp -d -p "$target") || return 1
     mkdir -p "$folder"/{changes/stacks,work,root}
     $here/render "$template" with-otp >"$folder/changes/stacks/plain"
