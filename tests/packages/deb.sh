@@ -86,17 +86,21 @@ package_deb_again_is_the_same() {
     return $same
 }
 
-# The module, or everything in the long run, compiled once more in another folder.
+# The module compiled once more in another folder; in the long run all packages, from the sources.
 package_deb_built_again_is_the_same() {
-    local folder file what=module files=(libpam_otp.so) same=0
-    [ -z "${E2E_SOAK:-}" ] || { what=all && files+=(otpd otpctl); }
-    folder=$(mktemp -d -p "$target") && cp -a "$deb/otpd-0.1.0" "$folder/a longer name" || return 1
-    mv "$folder/a longer name" "$folder/source"
-    (cd "$folder/source" && PATH=$(rustc --print sysroot)/bin:$PATH CARGO_TARGET_DIR=$PWD/../built \
-        debian/rules override_dh_auto_build WHAT=$what) || return 1
-    for file in "${files[@]}"; do
-        cmp "$deb/cargo/release/$file" "$folder/built/release/$file" || same=1
-    done
+    local folder package same=0
+    folder=$(mktemp -d -p "$target") && cp -a "$deb/otpd-0.1.0" "$folder/source" || return 1
+    if [ -n "${E2E_SOAK:-}" ]; then
+        rm -rf "$folder/source/debian"
+        "$folder/source/packaging/deb.sh" "$folder/built" || return 1
+        for package in "$deb"/*.deb; do
+            cmp "$package" "$folder/built/${package##*/}" || same=1
+        done
+    else
+        (cd "$folder/source" && PATH=$(rustc --print sysroot)/bin:$PATH CARGO_TARGET_DIR=$PWD/../built \
+            debian/rules override_dh_auto_build WHAT=module) || return 1
+        cmp "$deb/cargo/release/libpam_otp.so" "$folder/built/release/libpam_otp.so" || same=1
+    fi
     rm -rf "$folder"
     return $same
 }
