@@ -5,7 +5,8 @@ use harness::{Machine, PASSWORD, Token, process::until};
 use crate::house::{awaiting_sshd, document, enrol, results};
 
 /// Everything that setup may change, with rights and contents.
-const FILES: &str = "find /etc/pam.d /etc/ssh /etc/systemd/system /var/lib/pam -printf '%p %M %u %g %l\\n' |
+const FILES: &str =
+    "find /etc/pam.d /etc/ssh /etc/systemd/system /var/lib/pam -printf '%p %M %u %g %l\\n' |
     grep -v '^/etc/ssh/ssh_host' | sort
 find /etc/pam.d /etc/ssh -type f -exec sha256sum '{}' + | sort
 sshd -T";

@@ -53,9 +53,11 @@ fn unfinished(path: &Path) -> PathBuf {
     path.with_file_name(format!("{UNFINISHED}{name}"))
 }
 
-/// Takes away what a program that was killed has left beside a file.
+/// Takes away what a program that was killed has left beside a file. Where there is nothing, a folder
+/// that cannot be written is no fault.
 pub(super) fn clear(path: &Path) -> Result<(), Failure> {
-    remove(&unfinished(&target(path)?))
+    let left = unfinished(&target(path)?);
+    if left.symlink_metadata().is_ok() { remove(&left) } else { Ok(()) }
 }
 
 /// Where the file really is.
