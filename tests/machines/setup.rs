@@ -89,7 +89,10 @@ fn prepare(machine: &Machine) -> Token {
 
 /// Root sets a service up, and alice's password and a code are the try; ends with `status`.
 fn try_setup(machine: &Machine, service: &str, code: &str, status: i32) {
-    let replies = [("[y/N] ", "y"), ("Password: ", PASSWORD), ("code: ", code)];
+    // Root is the caller, and is told that its own ssh login ends.
+    let root = (service == "sshd").then_some(("Go on? [y/N] ", "y"));
+    let rest = [("changes? [y/N] ", "y"), ("Password: ", PASSWORD), ("code: ", code)];
+    let replies: Vec<_> = root.into_iter().chain(rest).collect();
     let program = ["otpctl", "setup", service, "--user", "alice"];
     let done = machine.sit("root", &program, &replies);
     assert_eq!(done.code, status, "{done:?}");

@@ -3,7 +3,7 @@
 use harness::{Machine, PASSWORD, machine::Login, process::until};
 
 use crate::house::{
-    First, enrol, enrol_with, failures, reload_sshd, results, sessions, set_up_sshd,
+    First, awaiting_sshd, enrol, enrol_with, failures, reload_sshd, results, sessions, set_up_sshd,
 };
 
 /// What ssh asks for, without who is asked.
@@ -71,8 +71,13 @@ pub fn who_may_not_log_in_is_charged_nothing(machine: &Machine) {
             assert_eq!(failures(machine, user), 0, "{first:?} {user}");
             machine.ok(&["otpctl", "user", "reset", user, "--yes"]);
         }
+        unharmed(machine);
+        if first == First::Password {
+            awaiting_sshd(machine, || {
+                machine.ok(&["otpctl", "setup", "--remove", "sshd"]);
+            });
+        }
     }
-    unharmed(machine);
     // The same is open to bob as soon as sshd has nothing against it.
     let token = enrol(machine, "bob");
     machine.ok(&["rm", denied]);
