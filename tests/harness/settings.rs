@@ -61,9 +61,10 @@ pub fn sources() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The Debian packages under test: from the folder `E2E_DEBS`, else from `target/deb`.
+/// The Debian packages under test: from the folder `E2E_DEBS`, else from
+/// `target/test-deb`, where the suite `packages` leaves them.
 pub fn packages() -> Vec<PathBuf> {
-    let folder = env::var_os("E2E_DEBS").map_or_else(|| target().join("deb"), PathBuf::from);
+    let folder = env::var_os("E2E_DEBS").map_or_else(|| target().join("test-deb"), PathBuf::from);
     let entries = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut packages: Vec<_> =
         entries.filter(|path| path.extension().is_some_and(|end| end == "deb")).collect();

@@ -13,7 +13,7 @@ rpm_policy=default
 # The folder of the newest release binaries that there are; builds them where there are none.
 rpm_binaries() {
     local folder
-    folder=$(find "$target/deb/cargo/release" "$target/release" -maxdepth 1 -name otpd -printf '%T@ %h\n' 2>/dev/null |
+    folder=$(find "$deb/cargo/release" "$target/deb/cargo/release" "$target/release" -maxdepth 1 -name otpd -printf '%T@ %h\n' 2>/dev/null |
         sort -n | sed -n '$s/[^ ]* //p')
     if [ -z "$folder" ] || [ ! -e "$folder/otpctl" ] || [ ! -e "$folder/libpam_otp.so" ]; then
         make all >&2 || return 1
