@@ -20,6 +20,19 @@ const TAKEN_OUT: &str = "# otpctl setup --remove --every-line: ";
 /// Behind a line that asks for the password where nothing else did.
 const PUT_IN: &str = "# otpctl setup --remove --every-line";
 
+/// Modules that can keep somebody out whatever they prove, and let nobody in.
+const CONDITIONS: [&str; 9] = [
+    "pam_access.so",
+    "pam_faildelay.so",
+    "pam_group.so",
+    "pam_listfile.so",
+    "pam_nologin.so",
+    "pam_securetty.so",
+    "pam_shells.so",
+    "pam_time.so",
+    "pam_wheel.so",
+];
+
 /// Takes out what setup has put in, then every other line that names the module.
 pub(crate) fn every_line(out: &Output) -> Result<(), Failure> {
     need_root()?;
@@ -47,7 +60,7 @@ fn take_out(state: &State) -> Result<(Vec<String>, Vec<String>), Failure> {
     let mut changed = Vec::new();
     for path in files()? {
         let Some(text) = file::read_text(&path)? else { continue };
-        let without = commented(&text, names_module);
+        let without = without_module(&text, crossed(&before, &path, &text));
         if without != text {
             put(&scratch, &path, &without)?;
             changed.push(path);
@@ -96,10 +109,55 @@ fn names_it(machine: &Machine, service: &str) -> bool {
 
 /// Whether a line has the module called.
 fn names_module(line: &str) -> bool {
-    let active = line.split('#').next().unwrap_or_default();
-    active
+    active(line)
         .split_whitespace()
         .any(|word| word.trim_matches(['[', ']', '\\']).rsplit('/').next() == Some("pam_otp.so"))
+}
+
+/// Whether a jump may cross the lines of a file: one of its own, or one of a file that takes it in.
+fn crossed(machine: &Machine, path: &Path, text: &str) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let jumps = |text: &str| text.lines().any(|line| takes_jump(active(line)));
+    let takes_in = |text: &str| {
+        text.lines().any(|line| active(line).split_whitespace().any(|word| word == name))
+    };
+    let others = machine.services().into_iter().filter_map(|service| {
+        fs::read_to_string(machine.path(Path::new(PAM_D).join(service))).ok()
+    });
+    jumps(text) || others.into_iter().any(|other| takes_in(&other) && jumps(&other))
+}
+
+/// What counts of a line.
+fn active(line: &str) -> &str {
+    line.split('#').next().unwrap_or_default()
+}
+
+/// Whether a line's control has a number of lines to pass over.
+fn takes_jump(line: &str) -> bool {
+    let control = line.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    control.is_some_and(|(control, _)| {
+        control
+            .split('=')
+            .skip(1)
+            .any(|action| action.trim_start().starts_with(|c: char| c.is_ascii_digit()))
+    })
+}
+
+/// The text with the lines that name the module as comments; `in_place`, with a line that is ignored
+/// in the place of each, so that jumps lead where they led.
+fn without_module(text: &str, in_place: bool) -> String {
+    if !in_place {
+        return commented(text, names_module);
+    }
+    let joined = text.replace("\\\n", " ");
+    let changed = joined.split_inclusive('\n').map(|line| {
+        let kind = line.split_whitespace().next().filter(|_| names_module(line));
+        kind.map_or_else(
+            || line.to_owned(),
+            |kind| format!("{kind} [default=ignore] pam_permit.so  {TAKEN_OUT}{line}"),
+        )
+    });
+    changed.collect()
 }
 
 /// Whether a line is one of `auth`, itself or by Debian's include of all kinds.
@@ -145,10 +203,20 @@ fn fault(machine: &Machine, service: &str) -> Option<&'static str> {
     if stack.judge(&Case::RIGHT) == Judged::No {
         return Some("nobody could log in any more");
     }
-    if !stack.has(Role::First) || stack.judge(&Case::NOTHING) != Judged::No {
+    let asks = stack.has(Role::First) || stack.has(Role::Unknown);
+    if !asks || stack.judge(&Case::NOTHING) != Judged::No {
         return Some("a login would get in without a proof");
     }
     None
+}
+
+/// Whether a line of `auth` goes on to count where the password is put in place of the others.
+fn stays(line: &str) -> bool {
+    let mut words = line.split_whitespace().skip(1);
+    let (control, module) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let module = module.rsplit('/').next().unwrap_or_default();
+    module == "pam_rootok.so"
+        || matches!(control, "required" | "requisite") && CONDITIONS.contains(&module)
 }
 
 /// The text with the distribution's own question for the password in place of all that it asks.
@@ -164,8 +232,8 @@ fn asks_for_password(text: &str, machine: &Machine) -> String {
         "auth    required    pam_unix.so"
     };
     let ours = format!("{line}  {PUT_IN}\n");
-    // Root who runs su goes on to be asked nothing.
-    let rest = commented(text, |line| is_auth(line) && !line.contains("pam_rootok.so"));
+    // Root who runs su goes on to be asked nothing, and who may not come in at all stays out.
+    let rest = commented(text, |line| is_auth(line) && !stays(line));
     let at = rest.find(TAKEN_OUT).unwrap_or(rest.len());
     let (head, tail) = rest.split_at_checked(at).unwrap_or((&rest, ""));
     let gap = if head.is_empty() || head.ends_with('\n') { "" } else { "\n" };
@@ -210,7 +278,7 @@ mod tests {
             ("alone", "#@include common-auth\nauth required pam_otp.so\n", true),
             ("with permit", "auth required pam_otp.so\nauth required pam_permit.so\n", true),
             ("with conditions", "auth required pam_securetty.so\nauth required pam_otp.so\n", true),
-            ("one field", one_field, true),
+            ("one field", one_field, false),
             (
                 "by its path",
                 "auth required /lib/security/pam_otp.so\n@include common-auth\n",
@@ -221,7 +289,7 @@ mod tests {
             ("su", "auth sufficient pam_rootok.so\nauth required pam_otp.so\n", true),
         ] {
             let text = format!("{text}{ACCOUNT}");
-            let without = commented(&text, names_module);
+            let without = without_module(&text, text.contains("=2"));
             assert!(!without.lines().any(names_module), "{name}: {without}");
             let (root, found) = machine(&[COMMON, DENY, ("x", &without)]);
             assert_eq!(fault(&found, "x").is_some(), replaced, "{name}: {without}");
@@ -230,8 +298,34 @@ mod tests {
                 fs::write(root.path().join("etc/pam.d/x"), &asks).unwrap();
                 assert_eq!(fault(&found, "x"), None, "{name}: {asks}");
                 assert!(asks.contains(ACCOUNT), "{asks}");
+                let conditions = text.lines().filter(|line| stays(line));
+                for line in conditions {
+                    assert!(asks.lines().any(|now| now == line), "{line}: {asks}");
+                }
             }
         }
+    }
+
+    /// Whom a jump lets off, and whom a line below keeps out.
+    #[test]
+    fn jumps_lead_where_they_led() {
+        let text = "@include common-auth\n\
+             auth [success=1 default=ignore] pam_succeed_if.so user = bob\n\
+             auth required \\\n pam_otp.so nullok\n\
+             auth required pam_listfile.so file=/etc/denied sense=deny\n";
+        let (_root, found) = machine(&[COMMON, DENY, ("x", text)]);
+        assert!(crossed(&found, Path::new("/etc/pam.d/x"), text));
+        let without = without_module(text, true);
+        assert!(!without.lines().any(names_module), "{without}");
+        let lines = without.lines().filter(|line| line.starts_with("auth")).count();
+        assert_eq!(lines, 3, "{without}");
+        assert!(without.contains("auth [default=ignore] pam_permit.so  # otpctl"), "{without}");
+        let plain = "@include common-auth\nauth required pam_otp.so\n";
+        assert!(!crossed(&found, Path::new("/etc/pam.d/y"), plain));
+        let taken =
+            "auth [success=2 default=ignore] pam_unix.so\nauth include z\nauth required a.so\n";
+        let (_root, found) = machine(&[COMMON, DENY, ("x", taken), ("z", plain)]);
+        assert!(crossed(&found, Path::new("/etc/pam.d/z"), plain));
     }
 
     #[test]
