@@ -23,34 +23,23 @@ enum Stand {
 /// Takes a setup back, all of it even where a file fails. Tells what could not be restored byte for
 /// byte; where the person need not know, nothing.
 pub(super) fn undo(setup: &Setup) -> Result<Vec<String>, Failure> {
+    let mut done = Done::default();
     if let Some(switch) = &setup.record.authselect {
-        switch.undo()?;
+        done.add(switch.undo().map(|()| None));
     }
-    let mut stands = Vec::new();
-    for (n, place) in setup.record.files.iter().enumerate() {
-        stands.push(stand(setup, n, place)?);
+    let by_program = setup.record.otherwise.as_ref().filter(|_| shared_is_edited(setup));
+    if let Some(command) = by_program {
+        let note = format!("changed by others since; taken out by {}", command.join(" "));
+        done.add(Tool::of(command).and_then(|tool| tool.run()).map(|_| Some(note)));
     }
-    if let Some(command) = &setup.record.otherwise
-        && stands.contains(&Stand::Edited)
-    {
-        Tool::of(command)?.run()?;
-        return Ok(vec![format!("changed by others since; taken out by {}", command.join(" "))]);
-    }
-    let (mut told, mut failed) = (Vec::new(), None::<Failure>);
-    let files = setup.record.files.iter().enumerate().zip(stands).rev();
-    for ((n, place), stand) in files {
-        match take_back(setup, n, place, stand) {
-            Ok(note) => told.extend(note),
-            Err(error) => {
-                failed = Some(match failed {
-                    Some(first) => first.and(error.message),
-                    None => error,
-                });
-            }
+    for (n, place) in setup.record.files.iter().enumerate().rev() {
+        if by_program.is_some() && is_shared(&place.path) {
+            continue;
         }
+        done.add(take_back(setup, n, place));
     }
-    match failed {
-        None => Ok(told),
+    match done.failed {
+        None => Ok(done.told),
         Some(failure) => Err(failure.and(format!(
             "the files as they were are in {}, as N.before; `otpctl setup --undo` tries again",
             setup.folder.display()
@@ -58,24 +47,57 @@ pub(super) fn undo(setup: &Setup) -> Result<Vec<String>, Failure> {
     }
 }
 
+/// What came of the steps so far.
+#[derive(Default)]
+struct Done {
+    told: Vec<String>,
+    failed: Option<Failure>,
+}
+
+impl Done {
+    fn add(&mut self, step: Result<Option<String>, Failure>) {
+        match step {
+            Ok(note) => self.told.extend(note),
+            Err(error) => {
+                self.failed = Some(match self.failed.take() {
+                    Some(first) => first.and(error.message),
+                    None => error,
+                });
+            }
+        }
+    }
+}
+
+/// Whether a file is one that pam-auth-update writes.
+fn is_shared(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.starts_with("/var/lib/pam")
+        || (path.parent() == Some(Path::new("/etc/pam.d")) && name.starts_with("common-"))
+}
+
+/// Whether somebody has changed one of them; one that cannot be read tells so when it is taken back.
+fn shared_is_edited(setup: &Setup) -> bool {
+    let mut shared = setup.record.files.iter().enumerate().filter(|(_, p)| is_shared(&p.path));
+    shared.any(|(n, place)| stand(setup, n, place).is_ok_and(|stand| stand == Stand::Edited))
+}
+
+/// How file number `n` stands. A copy that is missing stands for nothing but a file that was not
+/// there.
 fn stand(setup: &Setup, n: usize, place: &Place) -> Result<Stand, Failure> {
     let now = file::read(&place.path)?;
-    Ok(if now == file::read(&setup.before(n))? {
+    let (before, after) = (file::read(&setup.before(n))?, file::read(&setup.after(n))?);
+    Ok(if now == before && before.is_some() == place.before {
         Stand::Before
-    } else if now == file::read(&setup.after(n))? {
+    } else if now == after && after.is_some() == place.after {
         Stand::After
     } else {
         Stand::Edited
     })
 }
 
-fn take_back(
-    setup: &Setup,
-    n: usize,
-    place: &Place,
-    stand: Stand,
-) -> Result<Option<String>, Failure> {
+fn take_back(setup: &Setup, n: usize, place: &Place) -> Result<Option<String>, Failure> {
     let shown = place.path.display();
+    let stand = stand(setup, n, place)?;
     file::clear(&place.path)?;
     match stand {
         Stand::Before => Ok(None),

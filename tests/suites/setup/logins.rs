@@ -259,6 +259,14 @@ fn every_service_asks_through_the_shared_stack() {
             assert_eq!(&fs::read(path).unwrap(), content, "{}", path.display());
         }
         assert_eq!(fs::read("/var/cache/debconf/config.dat").ok(), debconf);
+        set_up(&["all"], token);
+        let common = fs::read_to_string("/etc/pam.d/common-auth").unwrap();
+        fs::write("/etc/pam.d/common-auth", format!("{common}# edited\n")).unwrap();
+        let done = setup(&["--undo"], &[]).ok();
+        assert!(done.contains("taken out by pam-auth-update"), "{done}");
+        let common = fs::read_to_string("/etc/pam.d/common-auth").unwrap();
+        assert!(!common.contains("pam_otp.so"), "{common}");
+        assert!(!fs::exists("/etc/ssh/sshd_config.d/00-otpd.conf").unwrap());
         set_up(&["sudo"], token);
         setup(&["--keep"], &[]).ok();
         let twice = setup(&["all", "--yes", "--no-try"], &[]);
