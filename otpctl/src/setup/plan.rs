@@ -186,11 +186,12 @@ fn fitting(
 ) -> Result<String, Failure> {
     let mut why = "nothing fits".to_owned();
     let candidates = stack::candidates(text, first, request.first(), request.nullok);
-    for (n, candidate) in candidates.into_iter().enumerate() {
+    for candidate in candidates {
         let place = scratch.path(path);
-        fs::write(&place, &candidate).map_err(|error| Failure::write(place.display(), &error))?;
+        fs::write(&place, &candidate.text)
+            .map_err(|error| Failure::write(place.display(), &error))?;
         match stack::fault(&stack::auth(&scratch.machine(), &request.service)?, request.first()) {
-            None if n == 0 => return Ok(candidate),
+            None if !candidate.copied => return Ok(candidate.text),
             None => {
                 plan.notes.push(format!(
                     "the lines that {}:{} includes are copied, so that a wrong password ends the \
@@ -199,7 +200,7 @@ fn fitting(
                     first.number,
                     request.service
                 ));
-                return Ok(candidate);
+                return Ok(candidate.text);
             }
             Some(fault) => why = fault,
         }
