@@ -53,13 +53,18 @@ pub(crate) async fn begin(wish: &Wish, bus: Option<&str>, out: &Output) -> Resul
             pending.record.request
         )));
     }
-    let request = Request { service: wish.service.clone(), first: wish.first, nullok: wish.nullok };
+    let user = wish.user.clone().or_else(caller::person);
+    let request = Request {
+        service: wish.service.clone(),
+        first: wish.first,
+        nullok: wish.nullok,
+        user: user.clone(),
+    };
     let mut plan = plan::make(&request, state.scratch())?;
     if plan.is_empty() {
         return nothing(wish, &plan, out);
     }
     refuse_second_setup(&state, &request)?;
-    let user = wish.user.clone().or_else(caller::person);
     let ready = ready(wish, user.as_deref(), bus, out, &mut plan).await;
     let ends_root = ends_root(&plan)?;
     plan.notes.extend(ends_root.iter().map(|(note, _)| note.clone()));
@@ -75,7 +80,7 @@ pub(crate) async fn begin(wish: &Wish, bus: Option<&str>, out: &Output) -> Resul
         return out.done(&document, "Nothing was changed (--dry-run).");
     }
     ready?;
-    agree(wish, ends_root.is_some_and(|(_, alone)| alone))?;
+    agree(wish, ends_root.is_some_and(|(_, alone)| alone), plan.exceptions)?;
     let setup = pend(&state, &request, &plan)?;
     if let Err(failure) = make_it_so(&setup, &plan, user.as_deref(), out) {
         return Err(back(&state, &setup, failure));
@@ -188,7 +193,8 @@ fn can_log_in(
 
 /// Whether root's own login by ssh ends with this, and nobody else may be there to become root.
 fn ends_root(plan: &Plan) -> Result<Option<(String, bool)>, Failure> {
-    if plan.sshd.is_none() {
+    let ours = Path::new(sshd::DROP_IN);
+    if !plan.changes.iter().any(|change| change.path == ours) {
         return Ok(None);
     }
     let permitted = sshd::Effective::of("root")?.get("permitrootlogin").to_owned();
@@ -209,8 +215,11 @@ fn somebody_administers() -> bool {
     names.into_iter().any(|name| User::from_name(&name).ok().flatten().is_some())
 }
 
-/// Asks, and once more where the person may lock themselves out.
-fn agree(wish: &Wish, alone: bool) -> Result<(), Failure> {
+/// Asks, and once more where the person may lock themselves out or leave a way past the code.
+fn agree(wish: &Wish, alone: bool, exceptions: bool) -> Result<(), Failure> {
+    if exceptions {
+        tty::agree("Some will not be asked for a code, or not get in. Go on", wish.yes)?;
+    }
     if alone {
         tty::agree("root will not get in by ssh any more. Go on", wish.yes)?;
     }
@@ -257,7 +266,7 @@ fn pend(state: &State, request: &Request, plan: &Plan) -> Result<Setup, Failure>
 fn make_it_so(setup: &Setup, plan: &Plan, user: Option<&str>, out: &Output) -> Result<(), Failure> {
     setup.apply()?;
     let Some(first) = plan.sshd else { return Ok(()) };
-    sshd::check(first, user.unwrap_or("root"))?;
+    sshd::check(first, user)?;
     if let Some(note) = sshd::reload()? {
         out.note(&format!("note: {note}"))?;
     }

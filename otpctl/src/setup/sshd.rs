@@ -8,12 +8,18 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use pam_stack::Machine;
+
 use super::alarm::has_systemd;
 use super::file;
 use super::stack::First;
 use super::tool::Tool;
+use crate::doctor::sshd_files::{Directive, Files};
 use crate::failure::Failure;
+use crate::render::printable;
 
+/// The method by which sshd puts PAM's questions.
+const PROMPT: &str = "keyboard-interactive";
 pub(super) const CONFIGURATION: &str = "/etc/ssh/sshd_config";
 const FOLDER: &str = "/etc/ssh/sshd_config.d";
 /// The first value wins, so the file comes first.
@@ -103,14 +109,24 @@ fn settings(text: &str) -> Vec<(usize, String, &str)> {
         .collect()
 }
 
-/// What sshd makes of its configuration for a user who comes from here, by key in lower case.
+/// What sshd makes of its configuration, by key in lower case.
 pub(super) struct Effective(BTreeMap<String, String>);
 
 impl Effective {
+    /// For everybody whom no `Match` block is about.
+    pub(super) fn global() -> Result<Self, Failure> {
+        Self::told(&["-T"])
+    }
+
+    /// For a user who comes from here.
     pub(super) fn of(user: &str) -> Result<Self, Failure> {
-        prepare();
         let who = format!("user={user},host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22");
-        let told = Tool::need("sshd", &["-T", "-C", &who])?.run()?;
+        Self::told(&["-T", "-C", &who])
+    }
+
+    fn told(arguments: &[&str]) -> Result<Self, Failure> {
+        prepare();
+        let told = Tool::need("sshd", arguments)?.run()?;
         let pairs = told.lines().filter_map(|line| line.split_once(' '));
         Ok(Self(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()))
     }
@@ -134,11 +150,24 @@ impl Effective {
     }
 }
 
-/// That the values count; else which line is in the way.
-pub(super) fn check(first: First, user: &str) -> Result<(), Failure> {
+/// Whether all that has to count does, for everybody and for the user who tries.
+pub(super) fn is_set(first: First, user: Option<&str>) -> Result<bool, Failure> {
+    let tries = user.map(Effective::of).transpose()?;
+    Ok(Effective::global()?.has(first) && tries.is_none_or(|effective| effective.has(first)))
+}
+
+/// That the values count, for everybody and for the user who tries; else which line is in the way.
+pub(super) fn check(first: First, user: Option<&str>) -> Result<(), Failure> {
     prepare();
     Tool::need("sshd", &["-t"])?.run()?;
-    let effective = Effective::of(user)?;
+    if first == First::Key {
+        refuse_exceptions(&Files::read(&Machine::at("/")))?;
+    }
+    counts(first, &Effective::global()?, "everybody")?;
+    user.map_or(Ok(()), |user| counts(first, &Effective::of(user)?, user))
+}
+
+fn counts(first: First, effective: &Effective, user: &str) -> Result<(), Failure> {
     let Some((key, value)) =
         wanted(first).into_iter().find(|(key, value)| effective.get(key) != *value)
     else {
@@ -151,6 +180,71 @@ pub(super) fn check(first: First, user: &str) -> Result<(), Failure> {
     Err(Failure::failed(format!(
         "sshd takes `{key} {found}` for {user} in place of `{value}`{place}"
     )))
+}
+
+/// Lines of `Match` blocks that say otherwise for some; the PAM stack is one for all of them.
+fn exceptions<'a>(
+    files: &'a Files,
+    about: &[&str],
+    harmless: impl Fn(&str, &str) -> bool,
+) -> Vec<&'a Directive> {
+    let mut found = Vec::new();
+    for block in 0..files.blocks.len() {
+        for key in about.iter().map(|key| key.to_ascii_lowercase()) {
+            let Some(line) = files.find(&key, Some(block)) else { continue };
+            let global = files.find(&key, None).is_some_and(|global| global.place == line.place);
+            let value = settings(&line.text).first().map_or("", |(_, _, value)| *value);
+            if !global && !harmless(&key, value.trim_matches('"')) {
+                found.push(line);
+            }
+        }
+    }
+    found
+}
+
+fn shown(line: &Directive) -> String {
+    format!("{}:{}: {}", line.place.file.display(), line.place.line, printable(line.text.trim()))
+}
+
+/// With the key first, the stack asks for no password. Whoever a `Match` block lets to it without a
+/// key, or past it, would be in with less than both.
+pub(super) fn refuse_exceptions(files: &Files) -> Result<(), Failure> {
+    const ABOUT: [&str; 5] = [
+        "AuthenticationMethods",
+        "PasswordAuthentication",
+        "KbdInteractiveAuthentication",
+        "UsePAM",
+        "PubkeyAuthentication",
+    ];
+    let harmless = |key: &str, value: &str| {
+        let mut wanted = wanted(First::Key).into_iter().chain([("PubkeyAuthentication", "yes")]);
+        wanted.any(|(name, wanted)| name.eq_ignore_ascii_case(key) && wanted == value)
+    };
+    let lines: Vec<_> = exceptions(files, &ABOUT, harmless).into_iter().map(shown).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "a Match block of sshd says otherwise for some: {}; take these lines out, or use `--first \
+         password`",
+        lines.join("; ")
+    )))
+}
+
+/// With the password first: `Match` blocks by which some get in without a code, or not at all. What
+/// the person should know.
+pub(super) fn told_of_exceptions(files: &Files) -> Vec<String> {
+    let asks = |key: &str, value: &str| match key {
+        "authenticationmethods" => {
+            value.split_whitespace().all(|list| list.split(',').any(|m| m.starts_with(PROMPT)))
+        }
+        _ => value.eq_ignore_ascii_case("yes"),
+    };
+    let about = ["AuthenticationMethods", "KbdInteractiveAuthentication", "UsePAM"];
+    let lines = exceptions(files, &about, asks);
+    let said =
+        "a Match block says otherwise for some, who then get in without a code or not at all";
+    lines.into_iter().map(|line| format!("{}: {said}", shown(line))).collect()
 }
 
 /// `FILE:LINE` of what sets a key to another value.
@@ -220,6 +314,44 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(includes(text), found, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_match_blocks_say_otherwise_is_named() {
+        for (text, key, password) in [
+            ("UsePAM yes\nPasswordAuthentication yes\n", false, false),
+            ("Match User a\n  X11Forwarding no\n", false, false),
+            (
+                "Match User a\n  PasswordAuthentication no\n  PubkeyAuthentication yes\n",
+                false,
+                false,
+            ),
+            (
+                "Match User a\n  AuthenticationMethods publickey,keyboard-interactive\n",
+                false,
+                false,
+            ),
+            ("Match User a\n  PasswordAuthentication yes\n", true, false),
+            ("Match User a\n  PubkeyAuthentication no\n", true, false),
+            ("Match User a\n  ChallengeResponseAuthentication no\n", true, true),
+            ("Match Address 10.0.0.0/8\n  AuthenticationMethods=any\n", true, true),
+            ("Match User a\n  AuthenticationMethods publickey\n", true, true),
+            ("Match User a\n  AuthenticationMethods keyboard-interactive:pam\n", true, false),
+            ("Match User a\n  AuthenticationMethods keyboard-interactive password\n", true, true),
+            ("PasswordAuthentication no\nMatch all\n  PasswordAuthentication yes\n", true, false),
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            fs::create_dir_all(root.path().join("etc/ssh")).unwrap();
+            fs::write(root.path().join("etc/ssh/sshd_config"), text).unwrap();
+            let files = Files::read(&Machine::at(root.path()));
+            let refused = refuse_exceptions(&files);
+            assert_eq!(refused.is_err(), key, "{text}");
+            let line = text.lines().count();
+            if let Err(failure) = refused {
+                assert!(failure.message.contains(&format!("/etc/ssh/sshd_config:{line}: ")));
+            }
+            assert_eq!(!told_of_exceptions(&files).is_empty(), password, "{text}");
         }
     }
 

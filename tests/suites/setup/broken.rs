@@ -90,6 +90,15 @@ fn settings_of_sshd_that_win_are_named_and_everything_goes_back() {
             .unwrap();
         let line = text.lines().count() + 2;
         attempt(&format!("/etc/ssh/sshd_config:{line}"));
+        // No trial of alice's shows what is otherwise for bob.
+        fs::write(config, format!("{text}Match User bob\n  AuthenticationMethods any\n")).unwrap();
+        let before = files();
+        let done = setup(&["sshd", "--first", "key", "--no-try", "--yes"], &[]);
+        assert_eq!(done.code(), 1, "{done:?}");
+        assert!(done.stderr.contains(&format!("/etc/ssh/sshd_config:{line}")), "{done:?}");
+        assert_as(&before, "bob needs no key");
+        let shown = setup(&["sshd", "--dry-run", "--no-try"], &[]).ok();
+        assert!(shown.contains("who then get in without a code"), "{shown}");
         fs::write(config, text.replace("Include", "#Include")).unwrap();
         attempt("Include /etc/ssh/sshd_config.d/*.conf");
         let keys_only = "PasswordAuthentication no\nKbdInteractiveAuthentication no\n";
