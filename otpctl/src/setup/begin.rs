@@ -262,13 +262,26 @@ fn pend(state: &State, request: &Request, plan: &Plan) -> Result<Setup, Failure>
     Ok(setup)
 }
 
-/// Changes the files, and has sshd take them where it is concerned.
+/// Changes the files, and has sshd take them where it is concerned. The password leaves the stack
+/// only when sshd asks for the key; it comes back before sshd does so no longer.
 fn make_it_so(setup: &Setup, plan: &Plan, user: Option<&str>, out: &Output) -> Result<(), Failure> {
-    setup.apply()?;
-    let Some(first) = plan.sshd else { return Ok(()) };
-    sshd::check(first, user)?;
-    if let Some(note) = sshd::reload()? {
-        out.note(&format!("note: {note}"))?;
+    let of_sshd = |path: &Path| path == Path::new(sshd::DROP_IN);
+    setup.apply(of_sshd)?;
+    if plan.sshd == Some(First::Key) {
+        sshd::check(First::Key, user)?;
+        if let Some(note) = sshd::reload()? {
+            return Err(Failure::failed(format!(
+                "{note}; without it the code alone would let in: start sshd, then try again"
+            )));
+        }
+    }
+    setup.apply(|path| !of_sshd(path))?;
+    setup.run()?;
+    if plan.sshd == Some(First::Password) {
+        sshd::check(First::Password, user)?;
+        if let Some(note) = sshd::reload()? {
+            out.note(&format!("note: {note}"))?;
+        }
     }
     Ok(())
 }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -13,6 +15,7 @@ use pam_stack::Machine;
 use super::alarm::has_systemd;
 use super::file;
 use super::stack::First;
+use super::state::Place;
 use super::tool::Tool;
 use crate::doctor::sshd_files::{Directive, Files};
 use crate::failure::Failure;
@@ -49,6 +52,12 @@ pub(super) fn drop_in(first: First) -> String {
     let lines = wanted(first).map(|(key, value)| format!("{key} {value}\n"));
     let head = "# Written by otpctl setup sshd; otpctl setup --remove sshd takes it away.\n";
     head.to_owned() + &lines.concat()
+}
+
+/// Whether a file of a setup, with its copy `after`, is ours and has sshd ask for a key.
+pub(super) fn asks_for_key(place: &Place, after: &Path) -> bool {
+    let text = || file::read(after).ok().flatten();
+    place.path == Path::new(DROP_IN) && text() != Some(drop_in(First::Password).into_bytes())
 }
 
 /// Removes our file where no record tells of it, and nobody has changed it. Whether it was there.
@@ -272,9 +281,27 @@ fn prepare() {
     }
 }
 
-/// Has the running sshd read its configuration again; sessions go on. Where that is not possible,
-/// what the person has to do.
+/// Has the running sshd read its configuration again, and waits until it has; sessions go on. Where
+/// that is not possible, what the person has to do.
 pub(super) fn reload() -> Result<Option<String>, Failure> {
+    const TRIES: u32 = 100;
+    let Some(file) = listener().map(|(_, file)| file) else { return tell_to_reload() };
+    let started = || fs::metadata(&file).and_then(|data| data.modified()).ok();
+    let before = started();
+    if let Some(note) = tell_to_reload()? {
+        return Ok(Some(note));
+    }
+    for _ in 0..TRIES {
+        let now = started();
+        if now.is_some() && now != before && listener().is_some() {
+            return Ok(None);
+        }
+        sleep(Duration::from_millis(100));
+    }
+    Ok(Some("sshd was told to read its settings again, and has not done so".into()))
+}
+
+fn tell_to_reload() -> Result<Option<String>, Failure> {
     if has_systemd() {
         for unit in ["ssh.service", "sshd.service"] {
             if Tool::need("systemctl", &["cat", unit])?.run().is_ok() {
@@ -282,7 +309,7 @@ pub(super) fn reload() -> Result<Option<String>, Failure> {
                 return Ok(None);
             }
         }
-    } else if let Some(pid) = listener() {
+    } else if let Some((pid, _)) = listener() {
         kill(pid, Signal::SIGHUP)
             .map_err(|error| Failure::failed(format!("sshd, process {pid}: {error}")))?;
         return Ok(None);
@@ -290,12 +317,13 @@ pub(super) fn reload() -> Result<Option<String>, Failure> {
     Ok(Some("no sshd is known to run here; if one does, have it read its settings again".into()))
 }
 
-/// The sshd that its own file of the process id names.
-fn listener() -> Option<Pid> {
-    let file = Effective::of("root").ok()?.get("pidfile").to_owned();
-    let pid: i32 = fs::read_to_string(file).ok()?.trim().parse().ok()?;
+/// The sshd that its own file of the process id names, and that file; sshd writes it when it has
+/// read its settings.
+fn listener() -> Option<(Pid, PathBuf)> {
+    let file = PathBuf::from(Effective::of("root").ok()?.get("pidfile"));
+    let pid: i32 = fs::read_to_string(&file).ok()?.trim().parse().ok()?;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    (pid > 1 && name.trim() == "sshd").then(|| Pid::from_raw(pid))
+    (pid > 1 && name.trim() == "sshd").then(|| (Pid::from_raw(pid), file))
 }
 
 #[cfg(test)]

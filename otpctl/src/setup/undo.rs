@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::file;
 use super::marks;
+use super::sshd;
 use super::state::{Place, Setup};
 use super::tool::Tool;
 use crate::failure::Failure;
@@ -34,6 +35,10 @@ pub(super) fn undo(setup: &Setup) -> Result<Vec<String>, Failure> {
     }
     for (n, place) in setup.record.files.iter().enumerate().rev() {
         if by_program.is_some() && is_shared(&place.path) {
+            continue;
+        }
+        // The code alone must not let in: the key is asked for until the password is.
+        if done.failed.is_some() && sshd::asks_for_key(place, &setup.after(n)) {
             continue;
         }
         done.add(take_back(setup, n, place));

@@ -1,6 +1,6 @@
 //! What ends a setup before its time: a failed trial, a killed program, a full disk, time.
 
-use std::{fs, path::Path, process::Stdio, thread, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Stdio, thread, time::Duration};
 
 use harness::{
     PASSWORD, World,
@@ -8,7 +8,7 @@ use harness::{
     process::{Process, command, run, until},
     sshd::Methods,
 };
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MsFlags, mount, umount};
 
 use super::{assert_as, files, machine, pending, set_up, setup};
 
@@ -109,6 +109,47 @@ fn settings_of_sshd_that_win_are_named_and_everything_goes_back() {
     });
 }
 
+/// With the key first the stack asks for the code alone: only while sshd is known to ask for the key.
+#[test]
+fn the_password_leaves_after_the_key_came_and_is_back_before_it_goes() {
+    const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-otpd.conf";
+    machine(|world, _, _| {
+        let sshd = world.sshd_of_the_machine(Methods::KeyThenKeyboard);
+        let before = files();
+        setup(&["sshd", "--first", "key", "--no-try", "--yes"], &[]).ok();
+        let stack = fs::read("/etc/pam.d/sshd").unwrap();
+        bind("/etc/pam.d", true);
+        let done = setup(&["--undo"], &[]);
+        assert_eq!(done.code(), 1, "{done:?}");
+        assert_eq!(fs::read("/etc/pam.d/sshd").unwrap(), stack);
+        let text = fs::read_to_string(DROP_IN).unwrap();
+        assert!(text.contains("publickey,keyboard-interactive"), "{text}");
+        bind("/etc/pam.d", false);
+        setup(&["--undo"], &[]).ok();
+        assert_as(&before, "undone");
+        drop(sshd);
+        let stack = || fs::metadata("/etc/pam.d/sshd").unwrap().ino();
+        let untouched = stack();
+        let done = setup(&["sshd", "--first", "key", "--no-try", "--yes"], &[]);
+        assert_eq!(done.code(), 1, "{done:?}");
+        assert!(done.stderr.contains("start sshd, then try again"), "{done:?}");
+        assert_as(&before, "no sshd runs");
+        assert_eq!(stack(), untouched, "the stack was changed before sshd asked for the key");
+    });
+}
+
+/// Has a folder mounted on itself so that it can be read alone, or as it was.
+fn bind(folder: &str, read_only: bool) {
+    let none = None::<&str>;
+    if !read_only {
+        umount(folder).unwrap();
+        return;
+    }
+    mount(Some(folder), folder, none, MsFlags::MS_BIND, none).unwrap();
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    mount(none, folder, none, flags, none).unwrap();
+}
+
 /// Runs `otpctl setup …` and lets the Nth call of a kind be its last, or fail; whether it came so
 /// far. Files are opened for reading as well: of those calls only the ones below /etc and /var count.
 fn injected(arguments: &[&str], call: &str, fault: &str, n: usize) -> bool {
@@ -186,11 +227,7 @@ fn a_full_disk_leaves_everything_as_it_was() {
 fn a_folder_that_cannot_be_written_is_said() {
     machine(|_, _, _| {
         let before = files();
-        let none = None::<&str>;
-        let flags = MsFlags::MS_BIND;
-        mount(Some("/etc/pam.d"), "/etc/pam.d", none, flags, none).unwrap();
-        let read_only = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-        mount(none, "/etc/pam.d", none, read_only, none).unwrap();
+        bind("/etc/pam.d", true);
         let done = setup(&["sudo", "--no-try", "--yes"], &[]);
         assert_eq!(done.code(), 1, "{done:?}");
         assert!(done.stderr.contains("/etc/pam.d/sudo: "), "{done:?}");
