@@ -258,7 +258,11 @@ fn what_nobody_keeps_is_undone_by_a_process() {
         run(&mut other, b"").ok();
         assert!(pending(), "the process of another setup is none of this one's");
         let mut alarm = otpctl(&["setup", "--undo-after", "1", "--id", id]);
+        bind("/etc/pam.d", true);
         let mut process = Process::start(alarm.stdout(Stdio::null()));
+        assert!(process.wait(Duration::from_secs(3)).is_none(), "it gives up");
+        assert!(pending());
+        bind("/etc/pam.d", false);
         until("it is undone", || !pending());
         process.wait(Duration::from_secs(20)).unwrap();
         assert_as(&before, "undone by the process");
