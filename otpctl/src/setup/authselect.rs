@@ -78,6 +78,12 @@ impl Switch {
         run(&select).map(drop)
     }
 
+    /// Whether the feature is on, and the files are authselect's.
+    pub(super) fn stands(&self) -> Result<bool, Failure> {
+        let now = run(&["current", "--raw"])?;
+        Ok(now.split_whitespace().any(|word| word == FEATURE) && run(&["check"]).is_ok())
+    }
+
     /// Back to what was selected, from wherever it stands.
     pub(super) fn undo(&self) -> Result<(), Failure> {
         let now = run(&["current", "--raw"])?;

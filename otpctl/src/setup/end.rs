@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::begin::need_root;
 use super::state::{FOLDER, Setup, State};
-use super::{alarm, authselect, plan, sshd, undo as taking_back};
+use super::{alarm, authselect, plan, sshd, stands, undo as taking_back};
 use crate::failure::{Exit, Failure};
 use crate::render::{List, Output, fields};
 
@@ -79,6 +79,7 @@ pub(crate) fn keep(out: &Output) -> Result<(), Failure> {
     let Some(setup) = state.pending()? else {
         return Err(Failure::failed("nothing is pending; `otpctl setup` shows what is set up"));
     };
+    stands::check(&setup)?;
     state.keep(&setup)?;
     let notes: Vec<_> = disarm().into_iter().collect();
     let services = [setup.record.service.clone()];

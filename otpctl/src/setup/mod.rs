@@ -15,6 +15,7 @@ mod marks;
 mod plan;
 mod sshd;
 mod stack;
+mod stands;
 mod state;
 mod tool;
 mod undo;

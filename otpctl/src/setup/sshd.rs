@@ -15,7 +15,7 @@ use pam_stack::Machine;
 use super::alarm::has_systemd;
 use super::file;
 use super::stack::First;
-use super::state::Place;
+use super::state::Setup;
 use super::tool::Tool;
 use crate::doctor::sshd_files::{Directive, Files};
 use crate::failure::Failure;
@@ -54,10 +54,9 @@ pub(super) fn drop_in(first: First) -> String {
     head.to_owned() + &lines.concat()
 }
 
-/// Whether a file of a setup, with its copy `after`, is ours and has sshd ask for a key.
-pub(super) fn asks_for_key(place: &Place, after: &Path) -> bool {
-    let text = || file::read(after).ok().flatten();
-    place.path == Path::new(DROP_IN) && text() != Some(drop_in(First::Password).into_bytes())
+/// Whether a setup is one with the key first.
+pub(super) fn key_first(setup: &Setup) -> bool {
+    setup.record.request.contains("--first key")
 }
 
 /// Removes our file where no record tells of it, and nobody has changed it. Whether it was there.

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 
 /// How a file stands to what setup has recorded of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stand {
+pub(super) enum Stand {
     /// As setup found it.
     Before,
     /// As setup made it.
@@ -38,7 +38,7 @@ pub(super) fn undo(setup: &Setup) -> Result<Vec<String>, Failure> {
             continue;
         }
         // The code alone must not let in: the key is asked for until the password is.
-        if done.failed.is_some() && sshd::asks_for_key(place, &setup.after(n)) {
+        if done.failed.is_some() && sshd::key_first(setup) && is_of_sshd(place) {
             continue;
         }
         done.add(take_back(setup, n, place));
@@ -73,8 +73,12 @@ impl Done {
     }
 }
 
+fn is_of_sshd(place: &Place) -> bool {
+    place.path == Path::new(sshd::DROP_IN)
+}
+
 /// Whether a file is one that pam-auth-update writes.
-fn is_shared(path: &Path) -> bool {
+pub(super) fn is_shared(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.starts_with("/var/lib/pam")
         || (path.parent() == Some(Path::new("/etc/pam.d")) && name.starts_with("common-"))
@@ -88,7 +92,7 @@ fn shared_is_edited(setup: &Setup) -> bool {
 
 /// How file number `n` stands. A copy that is missing stands for nothing but a file that was not
 /// there.
-fn stand(setup: &Setup, n: usize, place: &Place) -> Result<Stand, Failure> {
+pub(super) fn stand(setup: &Setup, n: usize, place: &Place) -> Result<Stand, Failure> {
     let now = file::read(&place.path)?;
     let (before, after) = (file::read(&setup.before(n))?, file::read(&setup.after(n))?);
     Ok(if now == before && before.is_some() == place.before {
