@@ -4,16 +4,16 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use nix::unistd::{Group, User, getuid};
-use otp_ipc::{ExplainDocument, ExplainQuery};
 use serde::Serialize;
 use similar::TextDiff;
 
+use super::authselect::Switch;
 use super::file::{self, Change};
 use super::plan::{self, ALL, Plan, Request};
+use super::ready::{ready, trial_service};
 use super::stack::First;
 use super::state::{FOLDER, Place, Record, Setup, State};
 use super::{alarm, end, sshd};
-use crate::bus::{Session, failure};
 use crate::caller;
 use crate::commands::login_test;
 use crate::failure::{Exit, Failure};
@@ -47,12 +47,7 @@ struct Document<'a> {
 pub(crate) async fn begin(wish: &Wish, bus: Option<&str>, out: &Output) -> Result<(), Failure> {
     need_root()?;
     let state = State::open(Path::new(FOLDER))?;
-    if let Some(pending) = state.pending()? {
-        return Err(Failure::failed(format!(
-            "{} is pending: first `otpctl setup --keep` or `otpctl setup --undo`",
-            pending.record.request
-        )));
-    }
+    refuse_pending(&state)?;
     let user = wish.user.clone().or_else(caller::person);
     let request = Request {
         service: wish.service.clone(),
@@ -65,6 +60,8 @@ pub(crate) async fn begin(wish: &Wish, bus: Option<&str>, out: &Output) -> Resul
         return nothing(wish, &plan, out);
     }
     refuse_second_setup(&state, &request)?;
+    // Nobody has to wait for the answer of a person.
+    drop(state);
     let ready = ready(wish, user.as_deref(), bus, out, &mut plan).await;
     let ends_root = ends_root(&plan)?;
     plan.notes.extend(ends_root.iter().map(|(note, _)| note.clone()));
@@ -81,6 +78,9 @@ pub(crate) async fn begin(wish: &Wish, bus: Option<&str>, out: &Output) -> Resul
     }
     ready?;
     agree(wish, ends_root.is_some_and(|(_, alone)| alone), plan.exceptions)?;
+    let state = end::open_patiently()?;
+    refuse_pending(&state)?;
+    refuse_second_setup(&state, &request)?;
     let setup = pend(&state, &request, &plan)?;
     if let Err(failure) = make_it_so(&setup, &plan, user.as_deref(), out) {
         return Err(back(&state, &setup, failure));
@@ -105,6 +105,16 @@ pub(super) fn need_root() -> Result<(), Failure> {
     Err(Failure::new(Exit::Denied, "AccessDenied", "setup changes files of root's: run it as root"))
 }
 
+fn refuse_pending(state: &State) -> Result<(), Failure> {
+    match state.pending()? {
+        None => Ok(()),
+        Some(pending) => Err(Failure::failed(format!(
+            "{} is pending: first `otpctl setup --keep` or `otpctl setup --undo`",
+            pending.record.request
+        ))),
+    }
+}
+
 fn nothing(wish: &Wish, plan: &Plan, out: &Output) -> Result<(), Failure> {
     if !out.json {
         for note in &plan.notes {
@@ -126,69 +136,6 @@ fn refuse_second_setup(state: &State, request: &Request) -> Result<(), Failure> 
          --remove {}`",
         setup.record.request, request.service
     )))
-}
-
-/// That somebody will be able to log in: otpd answers, and who tries has what the policy asks for.
-async fn ready(
-    wish: &Wish,
-    user: Option<&str>,
-    bus: Option<&str>,
-    out: &Output,
-    plan: &mut Plan,
-) -> Result<(), Failure> {
-    let session = Session::open(bus, out.clone()).await?;
-    session.manager.health().await.map_err(|error| failure("setup", &error))?;
-    let Some(user) = user else {
-        if wish.no_try {
-            return Ok(());
-        }
-        return Err(Failure::usage("who tries it before it is kept? Say --user NAME, or --no-try"));
-    };
-    let service = if wish.service == ALL { trial_service() } else { wish.service.as_str() };
-    let query = ExplainQuery { service: Some(service.to_owned()), ..Default::default() };
-    let explained = session.manager.explain(user, &query).await;
-    let explained = explained.map_err(|error| failure("setup", &error))?;
-    can_log_in(user, service, wish.nullok, &explained).map(|note| plan.notes.extend(note))
-}
-
-/// Whether a user can do what the policy will ask for; what to know, or what to do first.
-fn can_log_in(
-    user: &str,
-    service: &str,
-    nullok: bool,
-    explained: &ExplainDocument,
-) -> Result<Option<String>, Failure> {
-    let (user, policy) = (printable(user), printable(&explained.policy));
-    if explained.account.is_none() && explained.directory.is_none() {
-        return Err(Failure::unknown_user(&user));
-    }
-    let lacks_token = || {
-        Failure::new(
-            Exit::NoCredential,
-            "NoCredential",
-            format!(
-                "{user} has no token and could not log in: first `otpctl token add {user}`, and for \
-                 the day the phone is lost `otpctl recovery new {user}`"
-            ),
-        )
-    };
-    if let Some(why) = &explained.refused {
-        return Err(Failure::failed(format!("{user} is let in by no code: {}", printable(why))));
-    }
-    match explained.outcome.as_str() {
-        "code" => Ok(None),
-        "skip" => Ok(Some(format!("policy \"{policy}\" asks {user} for no code at {service}"))),
-        "enrol" if service != "sudo" => {
-            Ok(Some(format!("{user} has no token; policy \"{policy}\" enrols at the login")))
-        }
-        "ignore" if nullok => {
-            Ok(Some(format!("{user} has no token and is let in without (nullok)")))
-        }
-        "deny" if explained.enrolled != Some(false) => {
-            Err(Failure::failed(format!("policy \"{policy}\" denies {user} at {service}")))
-        }
-        _ => Err(lacks_token()),
-    }
 }
 
 /// Whether root's own login by ssh ends with this, and nobody else may be there to become root.
@@ -226,8 +173,10 @@ fn agree(wish: &Wish, alone: bool, exceptions: bool) -> Result<(), Failure> {
     tty::agree("Make these changes", wish.yes)
 }
 
-/// Writes the setup down and sets the alarm; nothing is changed yet.
+/// Writes the setup down and sets the alarm; nothing is changed yet. What is to be changed has to be
+/// as it was when the plan was made.
 fn pend(state: &State, request: &Request, plan: &Plan) -> Result<Setup, Failure> {
+    plan.authselect.as_ref().map_or(Ok(()), Switch::unchanged)?;
     for change in &plan.changes {
         if file::read(&change.path)? != change.before {
             return Err(Failure::failed(format!(
@@ -317,12 +266,6 @@ fn try_it(service: &str, user: &str, out: &Output) -> Result<(), Failure> {
     )))
 }
 
-/// Where a setup of every service is tried.
-fn trial_service() -> &'static str {
-    let there = |service: &&str| Path::new("/etc/pam.d").join(service).exists();
-    ["sudo", "login", "su"].into_iter().find(there).unwrap_or("other")
-}
-
 /// The person may have taken longer than the alarm waits.
 fn still_pending(setup: &Setup) -> Result<(), Failure> {
     let state = end::open_patiently()?;
@@ -386,8 +329,7 @@ impl Plan {
             let new = name(change.after.is_some(), &change.path);
             TextDiff::from_lines(&before, &after).unified_diff().header(&old, &new).to_string()
         });
-        let all: String =
-            files.chain(self.authselect.iter().map(super::authselect::Switch::shown)).collect();
+        let all: String = files.chain(self.authselect.iter().map(Switch::shown)).collect();
         all.lines().map(|line| escaped(line) + "\n").collect()
     }
 }

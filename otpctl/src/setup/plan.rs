@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::file::{self, Change};
 use super::stack::{self, First, Scratch};
 use super::tool::Tool;
-use super::{authselect, marks, sshd};
+use super::{authselect, exceptions, marks, sshd};
 use crate::doctor::sshd_files::Files;
 use crate::failure::Failure;
 
@@ -110,10 +110,10 @@ fn with_sshd(request: &Request, plan: &mut Plan) -> Result<(), Failure> {
     }
     let files = Files::read(&pam_stack::Machine::at("/"));
     if request.first() == First::Key {
-        sshd::refuse_exceptions(&files)?;
+        exceptions::refuse(&files)?;
         plan.sshd = Some(First::Key);
     } else {
-        let told = sshd::told_of_exceptions(&files);
+        let told = exceptions::told(&files);
         plan.exceptions = !told.is_empty();
         plan.notes.extend(told);
     }

@@ -13,16 +13,13 @@ use nix::unistd::Pid;
 use pam_stack::Machine;
 
 use super::alarm::has_systemd;
-use super::file;
 use super::stack::First;
 use super::state::Setup;
 use super::tool::Tool;
-use crate::doctor::sshd_files::{Directive, Files};
+use super::{exceptions, file};
+use crate::doctor::sshd_files::Files;
 use crate::failure::Failure;
-use crate::render::printable;
 
-/// The method by which sshd puts PAM's questions.
-const PROMPT: &str = "keyboard-interactive";
 pub(super) const CONFIGURATION: &str = "/etc/ssh/sshd_config";
 const FOLDER: &str = "/etc/ssh/sshd_config.d";
 /// The first value wins, so the file comes first.
@@ -34,7 +31,7 @@ pub(super) fn is_there() -> bool {
 }
 
 /// What has to count, in the order of the file.
-fn wanted(first: First) -> [(&'static str, &'static str); 4] {
+pub(super) fn wanted(first: First) -> [(&'static str, &'static str); 4] {
     let methods = match first {
         First::Password => "keyboard-interactive",
         First::Key => "publickey,keyboard-interactive",
@@ -104,7 +101,7 @@ fn includes(text: &str) -> bool {
 }
 
 /// The settings of a file: line number, key in lower case, value.
-fn settings(text: &str) -> Vec<(usize, String, &str)> {
+pub(super) fn settings(text: &str) -> Vec<(usize, String, &str)> {
     let lines = (1..).zip(text.lines().map(str::trim));
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
@@ -169,7 +166,7 @@ pub(super) fn check(first: First, user: Option<&str>) -> Result<(), Failure> {
     prepare();
     Tool::need("sshd", &["-t"])?.run()?;
     if first == First::Key {
-        refuse_exceptions(&Files::read(&Machine::at("/")))?;
+        exceptions::refuse(&Files::read(&Machine::at("/")))?;
     }
     counts(first, &Effective::global()?, "everybody")?;
     user.map_or(Ok(()), |user| counts(first, &Effective::of(user)?, user))
@@ -188,71 +185,6 @@ fn counts(first: First, effective: &Effective, user: &str) -> Result<(), Failure
     Err(Failure::failed(format!(
         "sshd takes `{key} {found}` for {user} in place of `{value}`{place}"
     )))
-}
-
-/// Lines of `Match` blocks that say otherwise for some; the PAM stack is one for all of them.
-fn exceptions<'a>(
-    files: &'a Files,
-    about: &[&str],
-    harmless: impl Fn(&str, &str) -> bool,
-) -> Vec<&'a Directive> {
-    let mut found = Vec::new();
-    for block in 0..files.blocks.len() {
-        for key in about.iter().map(|key| key.to_ascii_lowercase()) {
-            let Some(line) = files.find(&key, Some(block)) else { continue };
-            let global = files.find(&key, None).is_some_and(|global| global.place == line.place);
-            let value = settings(&line.text).first().map_or("", |(_, _, value)| *value);
-            if !global && !harmless(&key, value.trim_matches('"')) {
-                found.push(line);
-            }
-        }
-    }
-    found
-}
-
-fn shown(line: &Directive) -> String {
-    format!("{}:{}: {}", line.place.file.display(), line.place.line, printable(line.text.trim()))
-}
-
-/// With the key first, the stack asks for no password. Whoever a `Match` block lets to it without a
-/// key, or past it, would be in with less than both.
-pub(super) fn refuse_exceptions(files: &Files) -> Result<(), Failure> {
-    const ABOUT: [&str; 5] = [
-        "AuthenticationMethods",
-        "PasswordAuthentication",
-        "KbdInteractiveAuthentication",
-        "UsePAM",
-        "PubkeyAuthentication",
-    ];
-    let harmless = |key: &str, value: &str| {
-        let mut wanted = wanted(First::Key).into_iter().chain([("PubkeyAuthentication", "yes")]);
-        wanted.any(|(name, wanted)| name.eq_ignore_ascii_case(key) && wanted == value)
-    };
-    let lines: Vec<_> = exceptions(files, &ABOUT, harmless).into_iter().map(shown).collect();
-    if lines.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::failed(format!(
-        "a Match block of sshd says otherwise for some: {}; take these lines out, or use `--first \
-         password`",
-        lines.join("; ")
-    )))
-}
-
-/// With the password first: `Match` blocks by which some get in without a code, or not at all. What
-/// the person should know.
-pub(super) fn told_of_exceptions(files: &Files) -> Vec<String> {
-    let asks = |key: &str, value: &str| match key {
-        "authenticationmethods" => {
-            value.split_whitespace().all(|list| list.split(',').any(|m| m.starts_with(PROMPT)))
-        }
-        _ => value.eq_ignore_ascii_case("yes"),
-    };
-    let about = ["AuthenticationMethods", "KbdInteractiveAuthentication", "UsePAM"];
-    let lines = exceptions(files, &about, asks);
-    let said =
-        "a Match block says otherwise for some, who then get in without a code or not at all";
-    lines.into_iter().map(|line| format!("{}: {said}", shown(line))).collect()
 }
 
 /// `FILE:LINE` of what sets a key to another value.
@@ -341,44 +273,6 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(includes(text), found, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn what_match_blocks_say_otherwise_is_named() {
-        for (text, key, password) in [
-            ("UsePAM yes\nPasswordAuthentication yes\n", false, false),
-            ("Match User a\n  X11Forwarding no\n", false, false),
-            (
-                "Match User a\n  PasswordAuthentication no\n  PubkeyAuthentication yes\n",
-                false,
-                false,
-            ),
-            (
-                "Match User a\n  AuthenticationMethods publickey,keyboard-interactive\n",
-                false,
-                false,
-            ),
-            ("Match User a\n  PasswordAuthentication yes\n", true, false),
-            ("Match User a\n  PubkeyAuthentication no\n", true, false),
-            ("Match User a\n  ChallengeResponseAuthentication no\n", true, true),
-            ("Match Address 10.0.0.0/8\n  AuthenticationMethods=any\n", true, true),
-            ("Match User a\n  AuthenticationMethods publickey\n", true, true),
-            ("Match User a\n  AuthenticationMethods keyboard-interactive:pam\n", true, false),
-            ("Match User a\n  AuthenticationMethods keyboard-interactive password\n", true, true),
-            ("PasswordAuthentication no\nMatch all\n  PasswordAuthentication yes\n", true, false),
-        ] {
-            let root = tempfile::tempdir().unwrap();
-            fs::create_dir_all(root.path().join("etc/ssh")).unwrap();
-            fs::write(root.path().join("etc/ssh/sshd_config"), text).unwrap();
-            let files = Files::read(&Machine::at(root.path()));
-            let refused = refuse_exceptions(&files);
-            assert_eq!(refused.is_err(), key, "{text}");
-            let line = text.lines().count();
-            if let Err(failure) = refused {
-                assert!(failure.message.contains(&format!("/etc/ssh/sshd_config:{line}: ")));
-            }
-            assert_eq!(!told_of_exceptions(&files).is_empty(), password, "{text}");
         }
     }
 

@@ -9,7 +9,7 @@ use harness::{
     process::{command, until},
     settings::sources,
     sshd::{Methods, Sshd},
-    terminal::sit,
+    terminal::{seat, sit},
 };
 
 use super::{assert_as, files, machine, pending, set_up, setup};
@@ -213,6 +213,29 @@ fn at_a_terminal_setup_asks_first() {
         let unasked = otpctl_with(&["setup", "su", "--user", "alice"], b"");
         assert_eq!(unasked.code(), 2, "{unasked:?}");
         assert_as(&before, "nobody was asked");
+    });
+}
+
+/// While a person thinks, others go on; what they have done meanwhile counts.
+#[test]
+fn a_question_holds_nobody_up() {
+    machine(|_, token, _| {
+        let ask = otpctl(&["setup", "sudo", "--user", "alice"]);
+        let mut waiting = seat(&ask);
+        waiting.expect("[y/N] ");
+        set_up(&["su"], token);
+        let done = waiting.finish(&[("", "y")]);
+        assert_eq!(done.code, 1, "{done:?}");
+        assert!(done.transcript.contains("su is pending"), "{done:?}");
+        setup(&["--undo"], &[]).ok();
+        let before = fs::read_to_string("/etc/pam.d/sudo").unwrap();
+        let mut waiting = seat(&ask);
+        waiting.expect("[y/N] ");
+        fs::write("/etc/pam.d/sudo", format!("{before}# edited\n")).unwrap();
+        let done = waiting.finish(&[("", "y")]);
+        assert_eq!(done.code, 1, "{done:?}");
+        assert!(done.transcript.contains("changed by somebody else just now"), "{done:?}");
+        assert!(!pending());
     });
 }
 
