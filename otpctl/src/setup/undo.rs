@@ -114,6 +114,13 @@ fn take_back(setup: &Setup, n: usize, place: &Place) -> Result<Option<String>, F
             let before = setup.before(n);
             match file::read(&before)? {
                 Some(content) => file::write(&place.path, &content, Some(&before))?,
+                None if place.before => {
+                    return Err(Failure::failed(format!(
+                        "{}: is missing, so {shown} cannot be put back; take what setup has put in \
+                         out of it by hand",
+                        before.display()
+                    )));
+                }
                 None => file::remove(&place.path)?,
             }
             Ok(None)
@@ -153,4 +160,63 @@ pub(super) fn by_marks(path: &Path) -> Result<bool, Failure> {
         file::write(path, marks::restored(&text).as_bytes(), Some(path))?;
     }
     Ok(marked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::state::Record;
+    use super::*;
+
+    /// A setup of one file.
+    fn setup(folder: &Path, before: bool) -> Setup {
+        let path = folder.join("sudo");
+        let record = Record {
+            id: "1".to_owned(),
+            service: "sudo".to_owned(),
+            request: "sudo".to_owned(),
+            begun: 0,
+            undo_at: 0,
+            reload: false,
+            otherwise: None,
+            authselect: None,
+            files: vec![Place { path, before, after: true }],
+        };
+        Setup { folder: folder.to_owned(), record }
+    }
+
+    #[test]
+    fn a_file_whose_copy_is_missing_is_not_taken_away() {
+        for (there, now, copy, left) in [
+            (true, "new", Some("old"), Some("old")),
+            (true, "new", None, Some("new")),
+            (true, "old", Some("old"), Some("old")),
+            (false, "new", None, None),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let setup = setup(folder.path(), there);
+            fs::write(folder.path().join("sudo"), now).unwrap();
+            fs::write(setup.after(0), "new").unwrap();
+            if let Some(copy) = copy {
+                fs::write(setup.before(0), copy).unwrap();
+            }
+            let undone = undo(&setup);
+            assert_eq!(undone.is_err(), there && copy.is_none(), "{undone:?}");
+            let path = folder.path().join("sudo");
+            assert_eq!(file::read_text(&path).unwrap().as_deref(), left, "{now} {copy:?}");
+        }
+    }
+
+    #[test]
+    fn what_pam_auth_update_writes_is_known() {
+        for (path, shared) in [
+            ("/etc/pam.d/common-auth", true),
+            ("/var/lib/pam/auth", true),
+            ("/etc/pam.d/sshd", false),
+            ("/etc/ssh/sshd_config.d/00-otpd.conf", false),
+        ] {
+            assert_eq!(is_shared(Path::new(path)), shared, "{path}");
+        }
+    }
 }
