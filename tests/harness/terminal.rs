@@ -32,6 +32,11 @@ pub struct Sitting {
 
 /// Runs a program at a terminal of its own; each reply is typed when its prompt shows up.
 pub fn sit(program: &Command, replies: &[(&str, &str)]) -> Sitting {
+    seat(program).finish(replies)
+}
+
+/// The same, with somebody at the terminal who does other things in between.
+pub fn seat(program: &Command) -> Seat {
     // setsid makes the terminal the controlling one of the program, as a login does.
     let mut setsid = crate::process::command("setsid");
     setsid
@@ -41,7 +46,7 @@ pub fn sit(program: &Command, replies: &[(&str, &str)]) -> Sitting {
         .env_clear();
     setsid.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let pty = openpty(None, None).expect("a pseudo-terminal");
-    Seat::take(&format!("{program:?}"), setsid, (pty.master, pty.slave)).finish(replies)
+    Seat::take(&format!("{program:?}"), setsid, (pty.master, pty.slave))
 }
 
 /// A seat at the terminal of a program that runs; leaving it hangs the terminal up.

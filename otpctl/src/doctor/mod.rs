@@ -9,7 +9,7 @@ mod policy;
 mod report;
 mod shape;
 mod sshd;
-mod sshd_files;
+pub(crate) mod sshd_files;
 mod stacks;
 #[cfg(test)]
 mod tests;

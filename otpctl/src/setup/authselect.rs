@@ -47,6 +47,9 @@ pub(super) fn plan(nullok: bool) -> Result<Option<Switch>, Failure> {
     if !has_feature && !Path::new(MAKER).exists() {
         return Err(Failure::failed(format!("{MAKER}: is not there; install the package pam_otp")));
     }
+    if !has_feature {
+        refuse_other_profile()?;
+    }
     Ok(Some(Switch { selected, has_feature, nullok }))
 }
 
@@ -61,12 +64,24 @@ impl Switch {
         format!("{MAKER} {nullok}{profile}\nauthselect select {PROFILE} … {FEATURE}\n")
     }
 
+    /// That nobody has selected or made anything since.
+    pub(super) fn unchanged(&self) -> Result<(), Failure> {
+        let now = run(&["current", "--raw"])?;
+        if !now.split_whitespace().eq(self.selected.iter().map(String::as_str)) {
+            return Err(Failure::failed(format!(
+                "authselect: {} was selected just now; nothing was changed, try again",
+                now.trim()
+            )));
+        }
+        if self.has_feature { Ok(()) } else { refuse_other_profile() }
+    }
+
     pub(super) fn apply(&self) -> Result<(), Failure> {
         if self.has_feature {
             return run(&["enable-feature", FEATURE]).map(drop);
         }
         let Some((profile, features)) = self.selected.split_first() else { return Ok(()) };
-        remove_profile()?;
+        refuse_other_profile()?;
         let nullok: &[&str] = if self.nullok { &["--nullok"] } else { &[] };
         Tool::need(MAKER, &[nullok, &[profile.as_str()]].concat())?.run()?;
         let features = features.iter().map(String::as_str);
@@ -76,6 +91,12 @@ impl Switch {
             .chain([FEATURE, "--nobackup"])
             .collect();
         run(&select).map(drop)
+    }
+
+    /// Whether the feature is on, and the files are authselect's.
+    pub(super) fn stands(&self) -> Result<bool, Failure> {
+        let now = run(&["current", "--raw"])?;
+        Ok(now.split_whitespace().any(|word| word == FEATURE) && run(&["check"]).is_ok())
     }
 
     /// Back to what was selected, from wherever it stands.
@@ -105,6 +126,16 @@ pub(super) fn disable() -> Result<bool, Failure> {
         run(&["disable-feature", FEATURE])?;
     }
     Ok(there)
+}
+
+/// A profile that setup has made goes with it; one that is there is somebody else's.
+fn refuse_other_profile() -> Result<(), Failure> {
+    match fs::symlink_metadata(FOLDER) {
+        Err(_) => Ok(()),
+        Ok(_) => Err(Failure::failed(format!(
+            "{FOLDER}: is there already, and not by a setup of now; select it, or take it away"
+        ))),
+    }
 }
 
 fn remove_profile() -> Result<(), Failure> {

@@ -4,16 +4,16 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use nix::unistd::{Group, User, getuid};
-use otp_ipc::{ExplainDocument, ExplainQuery};
 use serde::Serialize;
 use similar::TextDiff;
 
+use super::authselect::Switch;
 use super::file::{self, Change};
 use super::plan::{self, ALL, Plan, Request};
+use super::ready::{ready, trial_service};
 use super::stack::First;
 use super::state::{FOLDER, Place, Record, Setup, State};
 use super::{alarm, end, sshd};
-use crate::bus::{Session, failure};
 use crate::caller;
 use crate::commands::login_test;
 use crate::failure::{Exit, Failure};
@@ -47,19 +47,21 @@ struct Document<'a> {
 pub(crate) async fn begin(wish: &Wish, bus: Option<&str>, out: &Output) -> Result<(), Failure> {
     need_root()?;
     let state = State::open(Path::new(FOLDER))?;
-    if let Some(pending) = state.pending()? {
-        return Err(Failure::failed(format!(
-            "{} is pending: first `otpctl setup --keep` or `otpctl setup --undo`",
-            pending.record.request
-        )));
-    }
-    let request = Request { service: wish.service.clone(), first: wish.first, nullok: wish.nullok };
+    refuse_pending(&state)?;
+    let user = wish.user.clone().or_else(caller::person);
+    let request = Request {
+        service: wish.service.clone(),
+        first: wish.first,
+        nullok: wish.nullok,
+        user: user.clone(),
+    };
     let mut plan = plan::make(&request, state.scratch())?;
     if plan.is_empty() {
         return nothing(wish, &plan, out);
     }
     refuse_second_setup(&state, &request)?;
-    let user = wish.user.clone().or_else(caller::person);
+    // Nobody has to wait for the answer of a person.
+    drop(state);
     let ready = ready(wish, user.as_deref(), bus, out, &mut plan).await;
     let ends_root = ends_root(&plan)?;
     plan.notes.extend(ends_root.iter().map(|(note, _)| note.clone()));
@@ -75,7 +77,10 @@ pub(crate) async fn begin(wish: &Wish, bus: Option<&str>, out: &Output) -> Resul
         return out.done(&document, "Nothing was changed (--dry-run).");
     }
     ready?;
-    agree(wish, ends_root.is_some_and(|(_, alone)| alone))?;
+    agree(wish, ends_root.is_some_and(|(_, alone)| alone), plan.exceptions)?;
+    let state = end::open_patiently()?;
+    refuse_pending(&state)?;
+    refuse_second_setup(&state, &request)?;
     let setup = pend(&state, &request, &plan)?;
     if let Err(failure) = make_it_so(&setup, &plan, user.as_deref(), out) {
         return Err(back(&state, &setup, failure));
@@ -98,6 +103,16 @@ pub(super) fn need_root() -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(Exit::Denied, "AccessDenied", "setup changes files of root's: run it as root"))
+}
+
+fn refuse_pending(state: &State) -> Result<(), Failure> {
+    match state.pending()? {
+        None => Ok(()),
+        Some(pending) => Err(Failure::failed(format!(
+            "{} is pending: first `otpctl setup --keep` or `otpctl setup --undo`",
+            pending.record.request
+        ))),
+    }
 }
 
 fn nothing(wish: &Wish, plan: &Plan, out: &Output) -> Result<(), Failure> {
@@ -123,72 +138,10 @@ fn refuse_second_setup(state: &State, request: &Request) -> Result<(), Failure> 
     )))
 }
 
-/// That somebody will be able to log in: otpd answers, and who tries has what the policy asks for.
-async fn ready(
-    wish: &Wish,
-    user: Option<&str>,
-    bus: Option<&str>,
-    out: &Output,
-    plan: &mut Plan,
-) -> Result<(), Failure> {
-    let session = Session::open(bus, out.clone()).await?;
-    session.manager.health().await.map_err(|error| failure("setup", &error))?;
-    let Some(user) = user else {
-        if wish.no_try {
-            return Ok(());
-        }
-        return Err(Failure::usage("who tries it before it is kept? Say --user NAME, or --no-try"));
-    };
-    let service = if wish.service == ALL { trial_service() } else { wish.service.as_str() };
-    let query = ExplainQuery { service: Some(service.to_owned()), ..Default::default() };
-    let explained = session.manager.explain(user, &query).await;
-    let explained = explained.map_err(|error| failure("setup", &error))?;
-    can_log_in(user, service, wish.nullok, &explained).map(|note| plan.notes.extend(note))
-}
-
-/// Whether a user can do what the policy will ask for; what to know, or what to do first.
-fn can_log_in(
-    user: &str,
-    service: &str,
-    nullok: bool,
-    explained: &ExplainDocument,
-) -> Result<Option<String>, Failure> {
-    let (user, policy) = (printable(user), printable(&explained.policy));
-    if explained.account.is_none() && explained.directory.is_none() {
-        return Err(Failure::unknown_user(&user));
-    }
-    let lacks_token = || {
-        Failure::new(
-            Exit::NoCredential,
-            "NoCredential",
-            format!(
-                "{user} has no token and could not log in: first `otpctl token add {user}`, and for \
-                 the day the phone is lost `otpctl recovery new {user}`"
-            ),
-        )
-    };
-    if let Some(why) = &explained.refused {
-        return Err(Failure::failed(format!("{user} is let in by no code: {}", printable(why))));
-    }
-    match explained.outcome.as_str() {
-        "code" => Ok(None),
-        "skip" => Ok(Some(format!("policy \"{policy}\" asks {user} for no code at {service}"))),
-        "enrol" if service != "sudo" => {
-            Ok(Some(format!("{user} has no token; policy \"{policy}\" enrols at the login")))
-        }
-        "ignore" if nullok => {
-            Ok(Some(format!("{user} has no token and is let in without (nullok)")))
-        }
-        "deny" if explained.enrolled != Some(false) => {
-            Err(Failure::failed(format!("policy \"{policy}\" denies {user} at {service}")))
-        }
-        _ => Err(lacks_token()),
-    }
-}
-
 /// Whether root's own login by ssh ends with this, and nobody else may be there to become root.
 fn ends_root(plan: &Plan) -> Result<Option<(String, bool)>, Failure> {
-    if plan.sshd.is_none() {
+    let ours = Path::new(sshd::DROP_IN);
+    if !plan.changes.iter().any(|change| change.path == ours) {
         return Ok(None);
     }
     let permitted = sshd::Effective::of("root")?.get("permitrootlogin").to_owned();
@@ -209,16 +162,21 @@ fn somebody_administers() -> bool {
     names.into_iter().any(|name| User::from_name(&name).ok().flatten().is_some())
 }
 
-/// Asks, and once more where the person may lock themselves out.
-fn agree(wish: &Wish, alone: bool) -> Result<(), Failure> {
+/// Asks, and once more where the person may lock themselves out or leave a way past the code.
+fn agree(wish: &Wish, alone: bool, exceptions: bool) -> Result<(), Failure> {
+    if exceptions {
+        tty::agree("Some will not be asked for a code, or not get in. Go on", wish.yes)?;
+    }
     if alone {
         tty::agree("root will not get in by ssh any more. Go on", wish.yes)?;
     }
     tty::agree("Make these changes", wish.yes)
 }
 
-/// Writes the setup down and sets the alarm; nothing is changed yet.
+/// Writes the setup down and sets the alarm; nothing is changed yet. What is to be changed has to be
+/// as it was when the plan was made.
 fn pend(state: &State, request: &Request, plan: &Plan) -> Result<Setup, Failure> {
+    plan.authselect.as_ref().map_or(Ok(()), Switch::unchanged)?;
     for change in &plan.changes {
         if file::read(&change.path)? != change.before {
             return Err(Failure::failed(format!(
@@ -253,13 +211,26 @@ fn pend(state: &State, request: &Request, plan: &Plan) -> Result<Setup, Failure>
     Ok(setup)
 }
 
-/// Changes the files, and has sshd take them where it is concerned.
+/// Changes the files, and has sshd take them where it is concerned. The password leaves the stack
+/// only when sshd asks for the key; it comes back before sshd does so no longer.
 fn make_it_so(setup: &Setup, plan: &Plan, user: Option<&str>, out: &Output) -> Result<(), Failure> {
-    setup.apply()?;
-    let Some(first) = plan.sshd else { return Ok(()) };
-    sshd::check(first, user.unwrap_or("root"))?;
-    if let Some(note) = sshd::reload()? {
-        out.note(&format!("note: {note}"))?;
+    let of_sshd = |path: &Path| path == Path::new(sshd::DROP_IN);
+    setup.apply(of_sshd)?;
+    if plan.sshd == Some(First::Key) {
+        sshd::check(First::Key, user)?;
+        if let Some(note) = sshd::reload()? {
+            return Err(Failure::failed(format!(
+                "{note}; without it the code alone would let in: start sshd, then try again"
+            )));
+        }
+    }
+    setup.apply(|path| !of_sshd(path))?;
+    setup.run()?;
+    if plan.sshd == Some(First::Password) {
+        sshd::check(First::Password, user)?;
+        if let Some(note) = sshd::reload()? {
+            out.note(&format!("note: {note}"))?;
+        }
     }
     Ok(())
 }
@@ -293,12 +264,6 @@ fn try_it(service: &str, user: &str, out: &Output) -> Result<(), Failure> {
         answer.words(),
         answer.name()
     )))
-}
-
-/// Where a setup of every service is tried.
-fn trial_service() -> &'static str {
-    let there = |service: &&str| Path::new("/etc/pam.d").join(service).exists();
-    ["sudo", "login", "su"].into_iter().find(there).unwrap_or("other")
 }
 
 /// The person may have taken longer than the alarm waits.
@@ -364,8 +329,7 @@ impl Plan {
             let new = name(change.after.is_some(), &change.path);
             TextDiff::from_lines(&before, &after).unified_diff().header(&old, &new).to_string()
         });
-        let all: String =
-            files.chain(self.authselect.iter().map(super::authselect::Switch::shown)).collect();
+        let all: String = files.chain(self.authselect.iter().map(Switch::shown)).collect();
         all.lines().map(|line| escaped(line) + "\n").collect()
     }
 }

@@ -11,9 +11,12 @@ use serde::Serialize;
 
 use super::begin::need_root;
 use super::state::{FOLDER, Setup, State};
-use super::{alarm, authselect, plan, sshd, undo as taking_back};
+use super::{alarm, authselect, plan, sshd, stands, undo as taking_back};
 use crate::failure::{Exit, Failure};
 use crate::render::{List, Output, fields};
+
+/// After how many seconds at most an undo that failed is tried again.
+const AGAIN: u64 = 30;
 
 /// A setup, for people and programs.
 #[derive(Serialize)]
@@ -76,6 +79,7 @@ pub(crate) fn keep(out: &Output) -> Result<(), Failure> {
     let Some(setup) = state.pending()? else {
         return Err(Failure::failed("nothing is pending; `otpctl setup` shows what is set up"));
     };
+    stands::check(&setup)?;
     state.keep(&setup)?;
     let notes: Vec<_> = disarm().into_iter().collect();
     let services = [setup.record.service.clone()];
@@ -94,7 +98,8 @@ pub(crate) fn undo(out: &Output) -> Result<(), Failure> {
     report("undone", &services, &notes, out, &format!("{} is undone.", setup.record.request))
 }
 
-/// The process that undoes the setup `id` where systemd does not.
+/// The process that undoes the setup `id` where systemd does not. What fails is tried again, until
+/// nothing is pending.
 pub(crate) fn undo_after(seconds: u64, id: &str) -> Result<(), Failure> {
     need_root()?;
     // It leads a group already where a shell has made one for it, and then needs no other.
@@ -103,6 +108,13 @@ pub(crate) fn undo_after(seconds: u64, id: &str) -> Result<(), Failure> {
     let ready = out.write_all(&alarm::READY).and_then(|()| out.flush());
     ready.map_err(|error| Failure::write("standard output", &error))?;
     sleep(Duration::from_secs(seconds));
+    while undo_if_pending(id).is_err() {
+        sleep(Duration::from_secs(seconds.clamp(1, AGAIN)));
+    }
+    Ok(())
+}
+
+fn undo_if_pending(id: &str) -> Result<(), Failure> {
     let state = open_patiently()?;
     match state.pending()? {
         Some(setup) if setup.record.id == id => take_back(&state, &setup).map(drop),

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::file::{self, Change};
 use super::stack::{self, First, Scratch};
 use super::tool::Tool;
-use super::{authselect, marks, sshd};
+use super::{authselect, exceptions, marks, sshd};
+use crate::doctor::sshd_files::Files;
 use crate::failure::Failure;
 
 const PAM_D: &str = "/etc/pam.d";
@@ -24,6 +25,8 @@ pub(super) struct Request {
     /// As it was given; by default the password.
     pub(super) first: Option<First>,
     pub(super) nullok: bool,
+    /// Who tries it.
+    pub(super) user: Option<String>,
 }
 
 /// What comes of it.
@@ -36,6 +39,8 @@ pub(super) struct Plan {
     pub(super) otherwise: Option<Vec<String>>,
     /// Programs that make the changes, and those that take them back, in place of `changes`.
     pub(super) authselect: Option<authselect::Switch>,
+    /// Some do not come to the code, by sshd's `Match` blocks: a question of its own.
+    pub(super) exceptions: bool,
     /// What the person should know.
     pub(super) notes: Vec<String>,
 }
@@ -96,14 +101,23 @@ fn with_sshd(request: &Request, plan: &mut Plan) -> Result<(), Failure> {
     if !sshd::is_there() {
         return Err(Failure::failed(format!("sshd: no {}; is it installed?", sshd::CONFIGURATION)));
     }
-    let effective = sshd::Effective::of("root")?;
+    let effective = sshd::Effective::global()?;
     let asks = effective.get("pamservicename");
     if !["", request.service.as_str()].contains(&asks) && request.service != ALL {
         return Err(Failure::failed(format!(
             "sshd asks PAM as service {asks} (PAMServiceName), not sshd"
         )));
     }
-    if effective.has(request.first()) {
+    let files = Files::read(&pam_stack::Machine::at("/"));
+    if request.first() == First::Key {
+        exceptions::refuse(&files)?;
+        plan.sshd = Some(First::Key);
+    } else {
+        let told = exceptions::told(&files);
+        plan.exceptions = !told.is_empty();
+        plan.notes.extend(told);
+    }
+    if sshd::is_set(request.first(), request.user.as_deref())? {
         return Ok(());
     }
     if request.first.is_none() && effective.keys_only() {
@@ -186,11 +200,12 @@ fn fitting(
 ) -> Result<String, Failure> {
     let mut why = "nothing fits".to_owned();
     let candidates = stack::candidates(text, first, request.first(), request.nullok);
-    for (n, candidate) in candidates.into_iter().enumerate() {
+    for candidate in candidates {
         let place = scratch.path(path);
-        fs::write(&place, &candidate).map_err(|error| Failure::write(place.display(), &error))?;
+        fs::write(&place, &candidate.text)
+            .map_err(|error| Failure::write(place.display(), &error))?;
         match stack::fault(&stack::auth(&scratch.machine(), &request.service)?, request.first()) {
-            None if n == 0 => return Ok(candidate),
+            None if !candidate.copied => return Ok(candidate.text),
             None => {
                 plan.notes.push(format!(
                     "the lines that {}:{} includes are copied, so that a wrong password ends the \
@@ -199,7 +214,7 @@ fn fitting(
                     first.number,
                     request.service
                 ));
-                return Ok(candidate);
+                return Ok(candidate.text);
             }
             Some(fault) => why = fault,
         }

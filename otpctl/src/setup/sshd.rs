@@ -4,14 +4,20 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use pam_stack::Machine;
+
 use super::alarm::has_systemd;
-use super::file;
 use super::stack::First;
+use super::state::Setup;
 use super::tool::Tool;
+use super::{exceptions, file};
+use crate::doctor::sshd_files::Files;
 use crate::failure::Failure;
 
 pub(super) const CONFIGURATION: &str = "/etc/ssh/sshd_config";
@@ -25,7 +31,7 @@ pub(super) fn is_there() -> bool {
 }
 
 /// What has to count, in the order of the file.
-fn wanted(first: First) -> [(&'static str, &'static str); 4] {
+pub(super) fn wanted(first: First) -> [(&'static str, &'static str); 4] {
     let methods = match first {
         First::Password => "keyboard-interactive",
         First::Key => "publickey,keyboard-interactive",
@@ -43,6 +49,11 @@ pub(super) fn drop_in(first: First) -> String {
     let lines = wanted(first).map(|(key, value)| format!("{key} {value}\n"));
     let head = "# Written by otpctl setup sshd; otpctl setup --remove sshd takes it away.\n";
     head.to_owned() + &lines.concat()
+}
+
+/// Whether a setup is one with the key first.
+pub(super) fn key_first(setup: &Setup) -> bool {
+    setup.record.request.contains("--first key")
 }
 
 /// Removes our file where no record tells of it, and nobody has changed it. Whether it was there.
@@ -90,7 +101,7 @@ fn includes(text: &str) -> bool {
 }
 
 /// The settings of a file: line number, key in lower case, value.
-fn settings(text: &str) -> Vec<(usize, String, &str)> {
+pub(super) fn settings(text: &str) -> Vec<(usize, String, &str)> {
     let lines = (1..).zip(text.lines().map(str::trim));
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
@@ -103,14 +114,24 @@ fn settings(text: &str) -> Vec<(usize, String, &str)> {
         .collect()
 }
 
-/// What sshd makes of its configuration for a user who comes from here, by key in lower case.
+/// What sshd makes of its configuration, by key in lower case.
 pub(super) struct Effective(BTreeMap<String, String>);
 
 impl Effective {
+    /// For everybody whom no `Match` block is about.
+    pub(super) fn global() -> Result<Self, Failure> {
+        Self::told(&["-T"])
+    }
+
+    /// For a user who comes from here.
     pub(super) fn of(user: &str) -> Result<Self, Failure> {
-        prepare();
         let who = format!("user={user},host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22");
-        let told = Tool::need("sshd", &["-T", "-C", &who])?.run()?;
+        Self::told(&["-T", "-C", &who])
+    }
+
+    fn told(arguments: &[&str]) -> Result<Self, Failure> {
+        prepare();
+        let told = Tool::need("sshd", arguments)?.run()?;
         let pairs = told.lines().filter_map(|line| line.split_once(' '));
         Ok(Self(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()))
     }
@@ -134,11 +155,24 @@ impl Effective {
     }
 }
 
-/// That the values count; else which line is in the way.
-pub(super) fn check(first: First, user: &str) -> Result<(), Failure> {
+/// Whether all that has to count does, for everybody and for the user who tries.
+pub(super) fn is_set(first: First, user: Option<&str>) -> Result<bool, Failure> {
+    let tries = user.map(Effective::of).transpose()?;
+    Ok(Effective::global()?.has(first) && tries.is_none_or(|effective| effective.has(first)))
+}
+
+/// That the values count, for everybody and for the user who tries; else which line is in the way.
+pub(super) fn check(first: First, user: Option<&str>) -> Result<(), Failure> {
     prepare();
     Tool::need("sshd", &["-t"])?.run()?;
-    let effective = Effective::of(user)?;
+    if first == First::Key {
+        exceptions::refuse(&Files::read(&Machine::at("/")))?;
+    }
+    counts(first, &Effective::global()?, "everybody")?;
+    user.map_or(Ok(()), |user| counts(first, &Effective::of(user)?, user))
+}
+
+fn counts(first: First, effective: &Effective, user: &str) -> Result<(), Failure> {
     let Some((key, value)) =
         wanted(first).into_iter().find(|(key, value)| effective.get(key) != *value)
     else {
@@ -178,9 +212,27 @@ fn prepare() {
     }
 }
 
-/// Has the running sshd read its configuration again; sessions go on. Where that is not possible,
-/// what the person has to do.
+/// Has the running sshd read its configuration again, and waits until it has; sessions go on. Where
+/// that is not possible, what the person has to do.
 pub(super) fn reload() -> Result<Option<String>, Failure> {
+    const TRIES: u32 = 100;
+    let Some(file) = listener().map(|(_, file)| file) else { return tell_to_reload() };
+    let started = || fs::metadata(&file).and_then(|data| data.modified()).ok();
+    let before = started();
+    if let Some(note) = tell_to_reload()? {
+        return Ok(Some(note));
+    }
+    for _ in 0..TRIES {
+        let now = started();
+        if now.is_some() && now != before && listener().is_some() {
+            return Ok(None);
+        }
+        sleep(Duration::from_millis(100));
+    }
+    Ok(Some("sshd was told to read its settings again, and has not done so".into()))
+}
+
+fn tell_to_reload() -> Result<Option<String>, Failure> {
     if has_systemd() {
         for unit in ["ssh.service", "sshd.service"] {
             if Tool::need("systemctl", &["cat", unit])?.run().is_ok() {
@@ -188,7 +240,7 @@ pub(super) fn reload() -> Result<Option<String>, Failure> {
                 return Ok(None);
             }
         }
-    } else if let Some(pid) = listener() {
+    } else if let Some((pid, _)) = listener() {
         kill(pid, Signal::SIGHUP)
             .map_err(|error| Failure::failed(format!("sshd, process {pid}: {error}")))?;
         return Ok(None);
@@ -196,12 +248,13 @@ pub(super) fn reload() -> Result<Option<String>, Failure> {
     Ok(Some("no sshd is known to run here; if one does, have it read its settings again".into()))
 }
 
-/// The sshd that its own file of the process id names.
-fn listener() -> Option<Pid> {
-    let file = Effective::of("root").ok()?.get("pidfile").to_owned();
-    let pid: i32 = fs::read_to_string(file).ok()?.trim().parse().ok()?;
+/// The sshd that its own file of the process id names, and that file; sshd writes it when it has
+/// read its settings.
+fn listener() -> Option<(Pid, PathBuf)> {
+    let file = PathBuf::from(Effective::of("root").ok()?.get("pidfile"));
+    let pid: i32 = fs::read_to_string(&file).ok()?.trim().parse().ok()?;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    (pid > 1 && name.trim() == "sshd").then(|| Pid::from_raw(pid))
+    (pid > 1 && name.trim() == "sshd").then(|| (Pid::from_raw(pid), file))
 }
 
 #[cfg(test)]

@@ -60,33 +60,43 @@ pub(super) fn first_line(stack: &Stack) -> Option<FirstLine<'_>> {
     Some(FirstLine { file: &place.file, number: place.line, lines })
 }
 
+/// A text that the file may become.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) text: String,
+    /// Included lines are copied into it.
+    pub(super) copied: bool,
+}
+
 /// The texts that the file may become, the plainer one first.
 pub(super) fn candidates(
     text: &str,
     first: &FirstLine<'_>,
     with: First,
     nullok: bool,
-) -> Vec<String> {
+) -> Vec<Candidate> {
+    // Who is asked for no code has proved the first factor; libpam refuses where no line decides.
+    const LET_OFF: &str = "auth    required    pam_permit.so";
     let written = marks::lines_at(text, first.number);
     let more = written.len().saturating_sub(1);
-    let ours = marks::put_in(&line_of_module(nullok));
+    let ours = vec![marks::put_in(&line_of_module(nullok))];
+    let let_off = [ours.clone(), vec![marks::put_in(LET_OFF)]].concat();
     let taken_out: Vec<_> = written.iter().map(|line| marks::take_out(line)).collect();
-    let replaced = |with: Vec<String>| marks::replaced(text, first.number, more, &with);
-    match with {
-        First::Key => {
-            let mut lines = taken_out;
-            lines.push(ours);
-            // Who is asked for no code has proved the key; libpam refuses where no line decides.
-            lines.extend(nullok.then(|| marks::put_in("auth    required    pam_permit.so")));
-            vec![replaced(lines)]
-        }
-        First::Password => {
-            let below = [written, vec![ours.clone()]].concat();
-            let copied =
-                copied(first).map(|lines| replaced([taken_out, lines, vec![ours]].concat()));
-            std::iter::once(replaced(below)).chain(copied).collect()
-        }
+    let candidate = |above: &[String], ours: &[String], copied| {
+        let text = marks::replaced(text, first.number, more, &[above, ours].concat());
+        Candidate { text, copied }
+    };
+    if with == First::Key {
+        return vec![candidate(&taken_out, &let_off, false)];
     }
+    let mut candidates =
+        vec![candidate(&written, &ours, false), candidate(&written, &let_off, false)];
+    if let Some(lines) = copied(first) {
+        let above = [taken_out, lines].concat();
+        candidates.push(candidate(&above, &ours, true));
+        candidates.push(candidate(&above, &let_off, true));
+    }
+    candidates
 }
 
 /// The included lines themselves, in a form that ends the stack at a wrong password and goes on
@@ -167,6 +177,12 @@ pub(super) fn fault(stack: &Stack, with: First) -> Option<String> {
     }
     if with == First::Password && stack.reaches(&Case::CODE_ALONE, at).is_some() {
         return Some(format!("{place} would be asked after a wrong password as well"));
+    }
+    if with == First::Password && stack.judge(&Case::NOTHING) != Judged::No {
+        return Some(format!("whom {place} asks for no code would be asked for nothing"));
+    }
+    if stack.judge(&Case::LET_OFF) == Judged::No {
+        return Some(format!("whom {place} asks for no code could not log in"));
     }
     None
 }

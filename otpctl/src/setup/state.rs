@@ -176,14 +176,20 @@ impl Setup {
         self.folder.join(format!("{n}.after"))
     }
 
-    /// Makes the changes.
-    pub(super) fn apply(&self) -> Result<(), Failure> {
-        for (n, place) in self.record.files.iter().enumerate() {
+    /// Makes the changes of the files that are meant.
+    pub(super) fn apply(&self, meant: impl Fn(&Path) -> bool) -> Result<(), Failure> {
+        let files = self.record.files.iter().enumerate();
+        for (n, place) in files.filter(|(_, place)| meant(&place.path)) {
             match file::read(&self.after(n))? {
                 Some(content) => file::write(&place.path, &content, Some(&place.path))?,
                 None => file::remove(&place.path)?,
             }
         }
+        Ok(())
+    }
+
+    /// Has the programs make theirs.
+    pub(super) fn run(&self) -> Result<(), Failure> {
         self.record.authselect.as_ref().map_or(Ok(()), Switch::apply)
     }
 }

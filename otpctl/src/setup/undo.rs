@@ -5,13 +5,14 @@ use std::path::Path;
 
 use super::file;
 use super::marks;
+use super::sshd;
 use super::state::{Place, Setup};
 use super::tool::Tool;
 use crate::failure::Failure;
 
 /// How a file stands to what setup has recorded of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stand {
+pub(super) enum Stand {
     /// As setup found it.
     Before,
     /// As setup made it.
@@ -23,34 +24,27 @@ enum Stand {
 /// Takes a setup back, all of it even where a file fails. Tells what could not be restored byte for
 /// byte; where the person need not know, nothing.
 pub(super) fn undo(setup: &Setup) -> Result<Vec<String>, Failure> {
+    let mut done = Done::default();
     if let Some(switch) = &setup.record.authselect {
-        switch.undo()?;
+        done.add(switch.undo().map(|()| None));
     }
-    let mut stands = Vec::new();
-    for (n, place) in setup.record.files.iter().enumerate() {
-        stands.push(stand(setup, n, place)?);
+    let by_program = setup.record.otherwise.as_ref().filter(|_| shared_is_edited(setup));
+    if let Some(command) = by_program {
+        let note = format!("changed by others since; taken out by {}", command.join(" "));
+        done.add(Tool::of(command).and_then(|tool| tool.run()).map(|_| Some(note)));
     }
-    if let Some(command) = &setup.record.otherwise
-        && stands.contains(&Stand::Edited)
-    {
-        Tool::of(command)?.run()?;
-        return Ok(vec![format!("changed by others since; taken out by {}", command.join(" "))]);
-    }
-    let (mut told, mut failed) = (Vec::new(), None::<Failure>);
-    let files = setup.record.files.iter().enumerate().zip(stands).rev();
-    for ((n, place), stand) in files {
-        match take_back(setup, n, place, stand) {
-            Ok(note) => told.extend(note),
-            Err(error) => {
-                failed = Some(match failed {
-                    Some(first) => first.and(error.message),
-                    None => error,
-                });
-            }
+    for (n, place) in setup.record.files.iter().enumerate().rev() {
+        if by_program.is_some() && is_shared(&place.path) {
+            continue;
         }
+        // The code alone must not let in: the key is asked for until the password is.
+        if done.failed.is_some() && sshd::key_first(setup) && is_of_sshd(place) {
+            continue;
+        }
+        done.add(take_back(setup, n, place));
     }
-    match failed {
-        None => Ok(told),
+    match done.failed {
+        None => Ok(done.told),
         Some(failure) => Err(failure.and(format!(
             "the files as they were are in {}, as N.before; `otpctl setup --undo` tries again",
             setup.folder.display()
@@ -58,24 +52,61 @@ pub(super) fn undo(setup: &Setup) -> Result<Vec<String>, Failure> {
     }
 }
 
-fn stand(setup: &Setup, n: usize, place: &Place) -> Result<Stand, Failure> {
+/// What came of the steps so far.
+#[derive(Default)]
+struct Done {
+    told: Vec<String>,
+    failed: Option<Failure>,
+}
+
+impl Done {
+    fn add(&mut self, step: Result<Option<String>, Failure>) {
+        match step {
+            Ok(note) => self.told.extend(note),
+            Err(error) => {
+                self.failed = Some(match self.failed.take() {
+                    Some(first) => first.and(error.message),
+                    None => error,
+                });
+            }
+        }
+    }
+}
+
+fn is_of_sshd(place: &Place) -> bool {
+    place.path == Path::new(sshd::DROP_IN)
+}
+
+/// Whether a file is one that pam-auth-update writes.
+pub(super) fn is_shared(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.starts_with("/var/lib/pam")
+        || (path.parent() == Some(Path::new("/etc/pam.d")) && name.starts_with("common-"))
+}
+
+/// Whether somebody has changed one of them; one that cannot be read tells so when it is taken back.
+fn shared_is_edited(setup: &Setup) -> bool {
+    let mut shared = setup.record.files.iter().enumerate().filter(|(_, p)| is_shared(&p.path));
+    shared.any(|(n, place)| stand(setup, n, place).is_ok_and(|stand| stand == Stand::Edited))
+}
+
+/// How file number `n` stands. A copy that is missing stands for nothing but a file that was not
+/// there.
+pub(super) fn stand(setup: &Setup, n: usize, place: &Place) -> Result<Stand, Failure> {
     let now = file::read(&place.path)?;
-    Ok(if now == file::read(&setup.before(n))? {
+    let (before, after) = (file::read(&setup.before(n))?, file::read(&setup.after(n))?);
+    Ok(if now == before && before.is_some() == place.before {
         Stand::Before
-    } else if now == file::read(&setup.after(n))? {
+    } else if now == after && after.is_some() == place.after {
         Stand::After
     } else {
         Stand::Edited
     })
 }
 
-fn take_back(
-    setup: &Setup,
-    n: usize,
-    place: &Place,
-    stand: Stand,
-) -> Result<Option<String>, Failure> {
+fn take_back(setup: &Setup, n: usize, place: &Place) -> Result<Option<String>, Failure> {
     let shown = place.path.display();
+    let stand = stand(setup, n, place)?;
     file::clear(&place.path)?;
     match stand {
         Stand::Before => Ok(None),
@@ -83,6 +114,13 @@ fn take_back(
             let before = setup.before(n);
             match file::read(&before)? {
                 Some(content) => file::write(&place.path, &content, Some(&before))?,
+                None if place.before => {
+                    return Err(Failure::failed(format!(
+                        "{}: is missing, so {shown} cannot be put back; take what setup has put in \
+                         out of it by hand",
+                        before.display()
+                    )));
+                }
                 None => file::remove(&place.path)?,
             }
             Ok(None)
@@ -122,4 +160,63 @@ pub(super) fn by_marks(path: &Path) -> Result<bool, Failure> {
         file::write(path, marks::restored(&text).as_bytes(), Some(path))?;
     }
     Ok(marked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::state::Record;
+    use super::*;
+
+    /// A setup of one file.
+    fn setup(folder: &Path, before: bool) -> Setup {
+        let path = folder.join("sudo");
+        let record = Record {
+            id: "1".to_owned(),
+            service: "sudo".to_owned(),
+            request: "sudo".to_owned(),
+            begun: 0,
+            undo_at: 0,
+            reload: false,
+            otherwise: None,
+            authselect: None,
+            files: vec![Place { path, before, after: true }],
+        };
+        Setup { folder: folder.to_owned(), record }
+    }
+
+    #[test]
+    fn a_file_whose_copy_is_missing_is_not_taken_away() {
+        for (there, now, copy, left) in [
+            (true, "new", Some("old"), Some("old")),
+            (true, "new", None, Some("new")),
+            (true, "old", Some("old"), Some("old")),
+            (false, "new", None, None),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let setup = setup(folder.path(), there);
+            fs::write(folder.path().join("sudo"), now).unwrap();
+            fs::write(setup.after(0), "new").unwrap();
+            if let Some(copy) = copy {
+                fs::write(setup.before(0), copy).unwrap();
+            }
+            let undone = undo(&setup);
+            assert_eq!(undone.is_err(), there && copy.is_none(), "{undone:?}");
+            let path = folder.path().join("sudo");
+            assert_eq!(file::read_text(&path).unwrap().as_deref(), left, "{now} {copy:?}");
+        }
+    }
+
+    #[test]
+    fn what_pam_auth_update_writes_is_known() {
+        for (path, shared) in [
+            ("/etc/pam.d/common-auth", true),
+            ("/var/lib/pam/auth", true),
+            ("/etc/pam.d/sshd", false),
+            ("/etc/ssh/sshd_config.d/00-otpd.conf", false),
+        ] {
+            assert_eq!(is_shared(Path::new(path)), shared, "{path}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What ends a setup before its time: a failed trial, a killed program, a full disk, time.
 
-use std::{fs, path::Path, process::Stdio, thread, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Stdio, thread, time::Duration};
 
 use harness::{
     PASSWORD, World,
@@ -8,7 +8,7 @@ use harness::{
     process::{Process, command, run, until},
     sshd::Methods,
 };
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MsFlags, mount, umount};
 
 use super::{assert_as, files, machine, pending, set_up, setup};
 
@@ -90,6 +90,15 @@ fn settings_of_sshd_that_win_are_named_and_everything_goes_back() {
             .unwrap();
         let line = text.lines().count() + 2;
         attempt(&format!("/etc/ssh/sshd_config:{line}"));
+        // No trial of alice's shows what is otherwise for bob.
+        fs::write(config, format!("{text}Match User bob\n  AuthenticationMethods any\n")).unwrap();
+        let before = files();
+        let done = setup(&["sshd", "--first", "key", "--no-try", "--yes"], &[]);
+        assert_eq!(done.code(), 1, "{done:?}");
+        assert!(done.stderr.contains(&format!("/etc/ssh/sshd_config:{line}")), "{done:?}");
+        assert_as(&before, "bob needs no key");
+        let shown = setup(&["sshd", "--dry-run", "--no-try"], &[]).ok();
+        assert!(shown.contains("who then get in without a code"), "{shown}");
         fs::write(config, text.replace("Include", "#Include")).unwrap();
         attempt("Include /etc/ssh/sshd_config.d/*.conf");
         let keys_only = "PasswordAuthentication no\nKbdInteractiveAuthentication no\n";
@@ -98,6 +107,47 @@ fn settings_of_sshd_that_win_are_named_and_everything_goes_back() {
         assert_eq!(done.code(), 2, "{done:?}");
         assert!(done.stderr.contains("--first key"), "{done:?}");
     });
+}
+
+/// With the key first the stack asks for the code alone: only while sshd is known to ask for the key.
+#[test]
+fn the_password_leaves_after_the_key_came_and_is_back_before_it_goes() {
+    const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-otpd.conf";
+    machine(|world, _, _| {
+        let sshd = world.sshd_of_the_machine(Methods::KeyThenKeyboard);
+        let before = files();
+        setup(&["sshd", "--first", "key", "--no-try", "--yes"], &[]).ok();
+        let stack = fs::read("/etc/pam.d/sshd").unwrap();
+        bind("/etc/pam.d", true);
+        let done = setup(&["--undo"], &[]);
+        assert_eq!(done.code(), 1, "{done:?}");
+        assert_eq!(fs::read("/etc/pam.d/sshd").unwrap(), stack);
+        let text = fs::read_to_string(DROP_IN).unwrap();
+        assert!(text.contains("publickey,keyboard-interactive"), "{text}");
+        bind("/etc/pam.d", false);
+        setup(&["--undo"], &[]).ok();
+        assert_as(&before, "undone");
+        drop(sshd);
+        let stack = || fs::metadata("/etc/pam.d/sshd").unwrap().ino();
+        let untouched = stack();
+        let done = setup(&["sshd", "--first", "key", "--no-try", "--yes"], &[]);
+        assert_eq!(done.code(), 1, "{done:?}");
+        assert!(done.stderr.contains("start sshd, then try again"), "{done:?}");
+        assert_as(&before, "no sshd runs");
+        assert_eq!(stack(), untouched, "the stack was changed before sshd asked for the key");
+    });
+}
+
+/// Has a folder mounted on itself so that it can be read alone, or as it was.
+fn bind(folder: &str, read_only: bool) {
+    let none = None::<&str>;
+    if !read_only {
+        umount(folder).unwrap();
+        return;
+    }
+    mount(Some(folder), folder, none, MsFlags::MS_BIND, none).unwrap();
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    mount(none, folder, none, flags, none).unwrap();
 }
 
 /// Runs `otpctl setup …` and lets the Nth call of a kind be its last, or fail; whether it came so
@@ -177,11 +227,7 @@ fn a_full_disk_leaves_everything_as_it_was() {
 fn a_folder_that_cannot_be_written_is_said() {
     machine(|_, _, _| {
         let before = files();
-        let none = None::<&str>;
-        let flags = MsFlags::MS_BIND;
-        mount(Some("/etc/pam.d"), "/etc/pam.d", none, flags, none).unwrap();
-        let read_only = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-        mount(none, "/etc/pam.d", none, read_only, none).unwrap();
+        bind("/etc/pam.d", true);
         let done = setup(&["sudo", "--no-try", "--yes"], &[]);
         assert_eq!(done.code(), 1, "{done:?}");
         assert!(done.stderr.contains("/etc/pam.d/sudo: "), "{done:?}");
@@ -212,7 +258,11 @@ fn what_nobody_keeps_is_undone_by_a_process() {
         run(&mut other, b"").ok();
         assert!(pending(), "the process of another setup is none of this one's");
         let mut alarm = otpctl(&["setup", "--undo-after", "1", "--id", id]);
+        bind("/etc/pam.d", true);
         let mut process = Process::start(alarm.stdout(Stdio::null()));
+        assert!(process.wait(Duration::from_secs(3)).is_none(), "it gives up");
+        assert!(pending());
+        bind("/etc/pam.d", false);
         until("it is undone", || !pending());
         process.wait(Duration::from_secs(20)).unwrap();
         assert_as(&before, "undone by the process");

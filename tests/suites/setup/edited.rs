@@ -48,6 +48,39 @@ fn only_our_lines_leave_a_file_that_was_edited() {
     });
 }
 
+/// What is not there any more is not kept; what asks for a code all the same is.
+#[test]
+fn what_somebody_has_taken_out_is_not_kept() {
+    machine(|world, token, _| {
+        let _sshd = world.sshd_of_the_machine(Methods::Keyboard);
+        let refused = |path: &str, why: &str| {
+            let done = setup(&["--keep"], &[]);
+            assert_eq!(done.code(), 1, "{done:?}");
+            assert!(done.stderr.contains(path) && done.stderr.contains(why), "{done:?}");
+            assert!(super::pending());
+        };
+        for first in ["password", "key"] {
+            let before = files();
+            setup(&["sshd", "--first", first, "--no-try", "--yes"], &[]).ok();
+            let (stack, drop_in) =
+                (fs::read("/etc/pam.d/sshd").unwrap(), fs::read(DROP_IN).unwrap());
+            fs::write("/etc/pam.d/sshd", &before["/etc/pam.d/sshd"].3).unwrap();
+            refused("/etc/pam.d/sshd", "--undo");
+            fs::write("/etc/pam.d/sshd", &stack).unwrap();
+            fs::write(DROP_IN, "PasswordAuthentication no\n").unwrap();
+            refused(DROP_IN, "--undo");
+            fs::write(DROP_IN, &drop_in).unwrap();
+            append("/etc/pam.d/sshd", "session optional pam_lastlog.so\n");
+            setup(&["--keep"], &[]).ok();
+            setup(&["--remove"], &[]).ok();
+            fs::write("/etc/pam.d/sshd", &before["/etc/pam.d/sshd"].3).unwrap();
+        }
+        set_up(&["sudo"], token);
+        fs::remove_file("/etc/pam.d/sudo").unwrap();
+        refused("/etc/pam.d/sudo", "it is gone");
+    });
+}
+
 /// Also what no record tells of is found by its marks.
 #[test]
 fn marked_lines_are_found_without_a_record() {

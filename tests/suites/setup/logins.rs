@@ -9,7 +9,7 @@ use harness::{
     process::{command, until},
     settings::sources,
     sshd::{Methods, Sshd},
-    terminal::sit,
+    terminal::{seat, sit},
 };
 
 use super::{assert_as, files, machine, pending, set_up, setup};
@@ -216,6 +216,29 @@ fn at_a_terminal_setup_asks_first() {
     });
 }
 
+/// While a person thinks, others go on; what they have done meanwhile counts.
+#[test]
+fn a_question_holds_nobody_up() {
+    machine(|_, token, _| {
+        let ask = otpctl(&["setup", "sudo", "--user", "alice"]);
+        let mut waiting = seat(&ask);
+        waiting.expect("[y/N] ");
+        set_up(&["su"], token);
+        let done = waiting.finish(&[("", "y")]);
+        assert_eq!(done.code, 1, "{done:?}");
+        assert!(done.transcript.contains("su is pending"), "{done:?}");
+        setup(&["--undo"], &[]).ok();
+        let before = fs::read_to_string("/etc/pam.d/sudo").unwrap();
+        let mut waiting = seat(&ask);
+        waiting.expect("[y/N] ");
+        fs::write("/etc/pam.d/sudo", format!("{before}# edited\n")).unwrap();
+        let done = waiting.finish(&[("", "y")]);
+        assert_eq!(done.code, 1, "{done:?}");
+        assert!(done.transcript.contains("changed by somebody else just now"), "{done:?}");
+        assert!(!pending());
+    });
+}
+
 /// With `all`, pam-auth-update works on a copy, and its own files are put back as well.
 #[test]
 fn every_service_asks_through_the_shared_stack() {
@@ -259,6 +282,14 @@ fn every_service_asks_through_the_shared_stack() {
             assert_eq!(&fs::read(path).unwrap(), content, "{}", path.display());
         }
         assert_eq!(fs::read("/var/cache/debconf/config.dat").ok(), debconf);
+        set_up(&["all"], token);
+        let common = fs::read_to_string("/etc/pam.d/common-auth").unwrap();
+        fs::write("/etc/pam.d/common-auth", format!("{common}# edited\n")).unwrap();
+        let done = setup(&["--undo"], &[]).ok();
+        assert!(done.contains("taken out by pam-auth-update"), "{done}");
+        let common = fs::read_to_string("/etc/pam.d/common-auth").unwrap();
+        assert!(!common.contains("pam_otp.so"), "{common}");
+        assert!(!fs::exists("/etc/ssh/sshd_config.d/00-otpd.conf").unwrap());
         set_up(&["sudo"], token);
         setup(&["--keep"], &[]).ok();
         let twice = setup(&["all", "--yes", "--no-try"], &[]);

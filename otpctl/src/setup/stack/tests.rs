@@ -21,24 +21,24 @@ fn machine(distribution: &str, more: &[(&str, &str)]) -> (tempfile::TempDir, Mac
     (root, machine)
 }
 
-/// The first candidate that is as it should be: its number and its text, or why the last is not.
+/// The first candidate that is as it should be: whether lines are copied, and its text, or why the last is not.
 fn edited(
     machine: &Machine,
     service: &str,
     with: First,
     nullok: bool,
-) -> Result<(usize, String), String> {
+) -> Result<(bool, String), String> {
     let stack = auth(machine, service).unwrap();
     let first = first_line(&stack).ok_or("no first line")?;
     let path = machine.path(Path::new("/etc/pam.d").join(service));
     let text = std::fs::read_to_string(&path).unwrap();
     let mut why = String::new();
-    for (n, candidate) in candidates(&text, &first, with, nullok).into_iter().enumerate() {
+    for Candidate { text: candidate, copied } in candidates(&text, &first, with, nullok) {
         std::fs::write(&path, &candidate).unwrap();
         match fault(&auth(machine, service).unwrap(), with) {
             None => {
                 assert_eq!(marks::restored(&candidate).trim_end(), text.trim_end(), "{candidate}");
-                return Ok((n, candidate));
+                return Ok((copied, candidate));
             }
             Some(fault) => why = fault,
         }
@@ -60,25 +60,30 @@ fn debian_takes_one_line_below_the_shared_ones() {
         for service in ["sshd", "sudo", "su", "login"] {
             for (nullok, option) in [(false, ""), (true, " nullok")] {
                 let (_root, machine) = machine(distribution, &[]);
-                let (n, text) = edited(&machine, service, First::Password, nullok).unwrap();
+                let (copied, text) = edited(&machine, service, First::Password, nullok).unwrap();
                 let line = format!("auth    required    pam_otp.so{option}  # otpctl setup");
                 assert_eq!(
-                    (n, added(&text)),
-                    (0, vec!["@include common-auth", &line]),
+                    (copied, added(&text)),
+                    (false, vec!["@include common-auth", &line]),
                     "{service}"
                 );
             }
         }
         let (_root, machine) = machine(distribution, &[]);
-        let (_, text) = edited(&machine, "sshd", First::Key, true).unwrap();
-        assert_eq!(
-            added(&text)[1..],
-            [
-                "# otpctl setup: @include common-auth",
-                "auth    required    pam_otp.so nullok  # otpctl setup",
-                "auth    required    pam_permit.so  # otpctl setup",
-            ]
-        );
+        let text = std::fs::read(machine.path(Path::new("/etc/pam.d/sshd"))).unwrap();
+        for (nullok, option) in [(false, ""), (true, " nullok")] {
+            std::fs::write(machine.path(Path::new("/etc/pam.d/sshd")), &text).unwrap();
+            let (_, text) = edited(&machine, "sshd", First::Key, nullok).unwrap();
+            let line = format!("auth    required    pam_otp.so{option}  # otpctl setup");
+            assert_eq!(
+                added(&text)[1..],
+                [
+                    "# otpctl setup: @include common-auth",
+                    &line,
+                    "auth    required    pam_permit.so  # otpctl setup",
+                ]
+            );
+        }
     }
 }
 
@@ -87,9 +92,9 @@ fn debian_takes_one_line_below_the_shared_ones() {
 fn where_the_shared_lines_do_not_end_it_they_are_copied() {
     for service in ["sshd", "sudo", "su", "login"] {
         let (_root, machine) = machine("el9-local", &[]);
-        let (n, text) = edited(&machine, service, First::Password, false).unwrap();
+        let (copied, text) = edited(&machine, service, First::Password, false).unwrap();
         let shared = added(&text)[1];
-        assert!(shared.starts_with("# otpctl setup: auth") && n == 1, "{text}");
+        assert!(shared.starts_with("# otpctl setup: auth") && copied, "{text}");
         assert_eq!(
             added(&text)[2..],
             [
@@ -98,15 +103,16 @@ fn where_the_shared_lines_do_not_end_it_they_are_copied() {
                 "auth    [success=1 new_authtok_reqd=1 default=ignore]    pam_unix.so nullok  # otpctl setup",
                 "auth    requisite    pam_deny.so  # otpctl setup",
                 "auth    required    pam_otp.so  # otpctl setup",
+                "auth    required    pam_permit.so  # otpctl setup",
             ],
             "{service}"
         );
     }
     for service in ["sshd", "sudo", "su", "login"] {
         let (_root, machine) = machine("el10-sssd", &[]);
-        let (n, text) = edited(&machine, service, First::Password, false).unwrap();
+        let (copied, text) = edited(&machine, service, First::Password, false).unwrap();
         let added = added(&text);
-        assert_eq!(n, 1);
+        assert!(copied);
         assert!(
             added.iter().any(|line| line
                 .contains("[success=4 new_authtok_reqd=4 default=ignore]    pam_unix.so")),
@@ -128,29 +134,39 @@ fn where_the_shared_lines_do_not_end_it_they_are_copied() {
         );
     }
     let (_root, machine) = machine("el9-local", &[]);
-    let (n, text) = edited(&machine, "sshd", First::Key, false).unwrap();
-    assert_eq!(n, 0);
-    assert_eq!(added(&text)[1..].len(), 2, "{text}");
+    let (copied, text) = edited(&machine, "sshd", First::Key, false).unwrap();
+    assert!(!copied);
+    assert_eq!(
+        added(&text)[2..],
+        [
+            "auth    required    pam_otp.so  # otpctl setup",
+            "auth    required    pam_permit.so  # otpctl setup",
+        ]
+    );
 }
+
+/// A right password says nothing itself; who is let off needs a line that does.
+const GOES_ON: &str = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n";
 
 /// Stacks of administrators: what is done, or why nothing is.
 #[test]
 fn a_stack_that_would_open_or_lock_is_refused() {
     for (text, found) in [
-        ("auth requisite pam_unix.so\n", Ok(0)),
-        ("auth requisite pam_unix.so", Ok(0)),
-        ("auth requisite \\\n pam_unix.so\nauth optional pam_group.so\n", Ok(0)),
+        ("auth requisite pam_unix.so\n", Ok(false)),
+        ("auth requisite pam_unix.so", Ok(false)),
+        ("auth requisite \\\n pam_unix.so\nauth optional pam_group.so\n", Ok(false)),
         ("auth required pam_unix.so\n", Err("asked after a wrong password")),
         ("auth sufficient pam_unix.so\nauth required pam_deny.so\n", Err("without a code")),
         ("auth sufficient pam_u2f.so\nauth requisite pam_unix.so\n", Err("without a code")),
         ("auth requisite pam_unix.so\nauth required pam_deny.so\n", Err("nobody could log in")),
         ("auth [success=1 default=die] pam_unix.so\nauth required pam_deny.so\n", Err("")),
-        ("auth sufficient pam_rootok.so\nauth requisite pam_unix.so\n", Ok(0)),
+        ("auth sufficient pam_rootok.so\nauth requisite pam_unix.so\n", Ok(false)),
         ("auth required pam_permit.so\n", Err("no first line")),
+        ("@include y\n", Ok(false)),
     ] {
-        let (_root, machine) = machine("debian12", &[("x", text)]);
+        let (_root, machine) = machine("debian12", &[("x", text), ("y", GOES_ON)]);
         match (edited(&machine, "x", First::Password, false), found) {
-            (Ok((n, _)), Ok(expected)) => assert_eq!(n, expected, "{text}"),
+            (Ok((copied, _)), Ok(expected)) => assert_eq!(copied, expected, "{text}"),
             (Err(why), Err(expected)) => assert!(why.contains(expected), "{text}: {why}"),
             (edited, _) => panic!("{text}: {edited:?}"),
         }
