@@ -136,6 +136,8 @@ checks! {
         "This line can end the stack with success before the code is asked for.";
     PAM_EXEMPT Hint "pam-exempt"
         "Whoever meets this condition needs no code.";
+    PAM_NO_PROOF Bypass "pam-no-proof"
+        "Whoever meets this condition gets in without any proof.";
     PAM_CODE_ALONE Bypass "pam-code-alone"
         "The right code lets in with a wrong password.";
     PAM_NOTHING_ASKED Bypass "pam-nothing-asked"
