@@ -190,6 +190,10 @@ checks! {
         "An empty password is no first factor.";
     SSHD_KEY_FIRST Bypass "sshd-key-first"
         "The stack asks for the code alone, and this way in asks for no key.";
+    SSHD_UNTRIED Warning "sshd-untried"
+        "This Match block changes who gets in, and how.";
+    SSHD_OPTIONS Warning "sshd-options"
+        "Options on the command line of sshd win over its files.";
     SSHD_ROOT Hint "sshd-root"
         "root cannot type a code at ssh unless this is `yes`.";
     SSHD_GRACE Warning "sshd-grace"

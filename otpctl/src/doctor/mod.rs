@@ -10,6 +10,8 @@ mod report;
 mod shape;
 mod sshd;
 mod sshd_files;
+mod sshd_running;
+mod sshd_settings;
 mod stacks;
 #[cfg(test)]
 mod tests;

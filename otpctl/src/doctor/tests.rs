@@ -6,8 +6,9 @@ use pam_stack::Machine;
 
 use super::check::{ALL, Finding, Severity, Subject};
 use super::policy::Configuration;
-use super::sshd::{Settings, Sshd};
+use super::sshd::{self, Settings, Sshd};
 use super::sshd_files::Files;
+use super::sshd_running::Daemon;
 use super::stacks::Stacks;
 use super::{everything, files, pam, report};
 
