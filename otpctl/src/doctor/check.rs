@@ -200,6 +200,10 @@ checks! {
         "sshd ends the login before there was time for it.";
     SSHD_RELOAD Hint "sshd-reload"
         "sshd still runs with the settings before the last change.";
+    SETUP_GONE Bypass "setup-gone"
+        "A code was set up here, and the stack asks for none any more.";
+    SETUP_PENDING Hint "setup-pending"
+        "A setup is undone by itself unless it is kept.";
     OTPD_CONFIG Lockout "otpd-config"
         "otpd does not start with its configuration.";
     OTPD_CONFIG_WARNING Warning "otpd-config-warning"
