@@ -157,7 +157,10 @@ impl Stack {
         let failing = |at: usize| self.lines.get(at).is_some_and(&fails);
         let outcomes = self.outcomes(&conditions).into_iter();
         let run = |held| {
-            let holds = |at| holds(&conditions, held, at).map(|holds| holds && !failing(at));
+            let holds = |at| match failing(at) {
+                true => Some(false),
+                false => holds(&conditions, held, at),
+            };
             self.search(case, &holds, None)
         };
         outcomes.filter_map(run).collect()
