@@ -374,9 +374,10 @@ fn is_rootok(line: &Line) -> bool {
 /// just that.
 fn vouches(line: &Line) -> bool {
     match line.module() {
-        "pam_wheel" | "pam_ssh_user_auth" => true,
+        "pam_ssh_user_auth" => true,
+        "pam_wheel" => !(line.has("trust") && line.has("deny")),
         "pam_exec" => line.has("expose_authtok"),
-        "pam_succeed_if" => line.has("nopasswdlogin"),
+        "pam_succeed_if" => line.has("ingroup") && line.has("nopasswdlogin"),
         _ => false,
     }
 }

@@ -167,6 +167,16 @@ const TRAPS: &[Trap] = &[
         ("sufficient", "required"),
     ),
     trap(
+        &["bypass pam-no-proof /etc/pam.d/su:1"],
+        "== etc/pam.d/su\nauth sufficient pam_wheel.so trust deny group=x\n@include common-auth\nauth required pam_otp.so\n",
+        ("trust deny", "trust"),
+    ),
+    trap(
+        &["bypass pam-no-proof /etc/pam.d/sudo:1"],
+        "== etc/pam.d/sudo\nauth sufficient pam_succeed_if.so user notingroup nopasswdlogin\n@include common-auth\nauth required pam_otp.so\n",
+        ("notingroup", "ingroup"),
+    ),
+    trap(
         &["bypass pam-no-proof /etc/pam.d/sudo:1"],
         "== etc/pam.d/sudo\nauth sufficient pam_exec.so /bin/x\n@include common-auth\nauth required pam_otp.so\n",
         ("pam_exec.so /bin/x", "pam_exec.so expose_authtok /bin/x"),
