@@ -6,6 +6,7 @@ use harness::{
     World,
     otpd::{enrol, give_to_daemon, otpctl, otpctl_with, program},
     process::{Output, command, run},
+    sshd::Methods,
 };
 use serde_json::Value;
 
@@ -102,6 +103,23 @@ fn what_sshd_makes_of_its_settings_counts() {
             let done = doctor(&[]);
             assert_eq!((found(&done), done.code()), (expected, code), "{text}\n{}", done.stdout);
         }
+    });
+}
+
+#[test]
+fn the_command_line_of_a_running_sshd_counts() {
+    World::run(|world| {
+        set_up(world);
+        let _otpd = world.otpd("");
+        enrol("alice", &[]);
+        let sshd = world.sshd(Methods::Password);
+        let done = doctor(&[]);
+        let found = found(&done);
+        assert_eq!((found.len(), done.code()), (1, 8), "{}", done.stdout);
+        assert!(found[0].starts_with("lockout sshd-no-prompt /"), "{found:?}");
+        assert!(!found[0].contains("/etc/ssh/"), "{found:?}");
+        drop(sshd);
+        assert_eq!(doctor(&[]).code(), 0);
     });
 }
 

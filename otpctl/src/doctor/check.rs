@@ -136,6 +136,8 @@ checks! {
         "This line can end the stack with success before the code is asked for.";
     PAM_EXEMPT Hint "pam-exempt"
         "Whoever meets this condition needs no code.";
+    PAM_NO_PROOF Bypass "pam-no-proof"
+        "Whoever meets this condition gets in without any proof.";
     PAM_CODE_ALONE Bypass "pam-code-alone"
         "The right code lets in with a wrong password.";
     PAM_NOTHING_ASKED Bypass "pam-nothing-asked"
@@ -188,12 +190,20 @@ checks! {
         "An empty password is no first factor.";
     SSHD_KEY_FIRST Bypass "sshd-key-first"
         "The stack asks for the code alone, and this way in asks for no key.";
+    SSHD_UNTRIED Warning "sshd-untried"
+        "This Match block changes who gets in, and how.";
+    SSHD_OPTIONS Warning "sshd-options"
+        "Options on the command line of sshd win over its files.";
     SSHD_ROOT Hint "sshd-root"
         "root cannot type a code at ssh unless this is `yes`.";
     SSHD_GRACE Warning "sshd-grace"
         "sshd ends the login before there was time for it.";
     SSHD_RELOAD Hint "sshd-reload"
         "sshd still runs with the settings before the last change.";
+    SETUP_GONE Bypass "setup-gone"
+        "A code was set up here, and the stack asks for none any more.";
+    SETUP_PENDING Hint "setup-pending"
+        "A setup is undone by itself unless it is kept.";
     OTPD_CONFIG Lockout "otpd-config"
         "otpd does not start with its configuration.";
     OTPD_CONFIG_WARNING Warning "otpd-config-warning"

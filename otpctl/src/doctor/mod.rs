@@ -7,9 +7,12 @@ mod files;
 mod options;
 mod policy;
 mod report;
+mod setups;
 mod shape;
 mod sshd;
 pub(crate) mod sshd_files;
+mod sshd_running;
+mod sshd_settings;
 mod stacks;
 #[cfg(test)]
 mod tests;
@@ -39,6 +42,7 @@ pub(crate) async fn run(
     let sshd = Sshd::ask(&machine);
     let mut subjects =
         pam(&machine, &stacks, sshd.as_ref(), configuration.as_ref(), service.is_none());
+    subjects.extend(setups::check(&machine, &stacks, &out.zone));
     let mut around = vec![
         about,
         daemon::units(),

@@ -5,7 +5,8 @@ use pam_stack::{Action, Case, Code, Codes, First, Judged, Line, Mode, Role, Run,
 use super::check::{
     Check, Finding, PAM_ASKED_TWICE, PAM_BROKEN_LINE, PAM_CODE_ALONE, PAM_ENROL_STRANGER,
     PAM_ERROR_IS_SUCCESS, PAM_EXEMPT, PAM_ISSUED, PAM_ISSUED_ALONE, PAM_LET_OFF_REFUSED,
-    PAM_NEVER_ASKED, PAM_NO_WAY_IN, PAM_NOTHING_ASKED, PAM_NULLOK, PAM_SENT_TO_STRANGER, Severity,
+    PAM_NEVER_ASKED, PAM_NO_PROOF, PAM_NO_WAY_IN, PAM_NOTHING_ASKED, PAM_NULLOK,
+    PAM_SENT_TO_STRANGER, Severity,
 };
 use super::policy::Configuration;
 
@@ -33,7 +34,13 @@ impl Shape<'_> {
     pub(crate) fn check(&self) -> Vec<Finding> {
         let mut findings = self.broken();
         if self.stack.judge(&Case::RIGHT) == Judged::No {
-            findings.extend(self.no_way_in());
+            let open = self.without_code();
+            let shut = self.no_way_in();
+            findings.extend(shut.map(|shut| match open.as_slice() {
+                [] => shut,
+                _ => shut.because("Whoever gives password and code as asked for is refused."),
+            }));
+            findings.extend(open);
             return findings;
         }
         if self.stack.codes().any(|(_, mode, _)| mode != Mode::Issued) {
@@ -97,7 +104,7 @@ impl Shape<'_> {
         match self.stack.judge(&never) {
             Judged::No => (),
             Judged::Always(run) => findings.extend(self.never_asked(&run)),
-            Judged::Some(conditions, run) => findings.extend(self.exempt(&conditions, &run)),
+            Judged::Some(..) => findings.extend(self.exempt(&never)),
         }
         if let (true, Judged::Always(run)) = (findings.is_empty(), self.stack.judge(&Case::NO_CODE))
         {
@@ -170,14 +177,43 @@ impl Shape<'_> {
         Some(self.finding(&PAM_NEVER_ASKED, at, change)?.because(why))
     }
 
-    /// Who meets a condition needs no code; that root needs none is as everywhere.
-    fn exempt(&self, conditions: &[usize], run: &Run) -> Option<Finding> {
-        let met = |at: &usize| run.returned(*at) == Some(Code::SUCCESS);
-        let at = conditions.iter().copied().find(met).or(conditions.first().copied())?;
-        if self.line(at)?.module() == "pam_rootok" {
-            return None;
+    /// Who meets a condition needs no code, or no proof at all; that root needs none is as
+    /// everywhere.
+    fn exempt(&self, never: &Case) -> Vec<Finding> {
+        let mut told = Vec::new();
+        let mut findings = Vec::new();
+        let nothing = Case { first: First::Wrong, ..*never };
+        let free = match self.proved {
+            true => Vec::new(),
+            false => self.stack.ways(&nothing, |line| is_rootok(line) || vouches(line)),
+        };
+        let change = "take the line out, or let the line for the password stand above it";
+        let free = free.iter().map(|run| (run, &PAM_NO_PROOF, change));
+        let without = self.stack.ways(never, is_rootok);
+        let without = without.iter().map(|run| (run, &PAM_EXEMPT, "nothing, if that is meant"));
+        for (run, check, change) in free.chain(without) {
+            if let Some(at) = self.condition(run).filter(|at| !told.contains(at)) {
+                told.push(at);
+                findings.extend(self.finding(check, at, change));
+            }
         }
-        self.finding(&PAM_EXEMPT, at, "nothing, if that is meant")
+        findings
+    }
+
+    /// The condition that opened this way: the last one that led past a line.
+    fn condition(&self, run: &Run) -> Option<usize> {
+        let of = |step: &&pam_stack::Step| {
+            let line = self.line(step.line);
+            line.is_some_and(|line| line.role() == Role::Condition && !is_rootok(line))
+        };
+        let leads = |step: &&pam_stack::Step| {
+            let action = self.line(step.line).map(|line| line.control.action(step.returned));
+            matches!(action, Some(Action::Done | Action::Jump(_)))
+        };
+        let met = |step: &&pam_stack::Step| step.returned == Code::SUCCESS;
+        let steps = || run.steps.iter().filter(of);
+        let step = steps().rfind(leads).or_else(|| steps().find(met)).or_else(|| steps().next());
+        step.map(|step| step.line)
     }
 
     fn code_alone(&self) -> Option<Finding> {
@@ -327,6 +363,22 @@ impl Shape<'_> {
             findings.extend(self.finding(&PAM_ISSUED, at, change).map(|f| f.because(why)));
         }
         findings
+    }
+}
+
+fn is_rootok(line: &Line) -> bool {
+    line.module() == "pam_rootok"
+}
+
+/// Whether the condition of a line stands for a proof, or somebody has to be given it by name for
+/// just that.
+fn vouches(line: &Line) -> bool {
+    match line.module() {
+        "pam_ssh_user_auth" => true,
+        "pam_wheel" => !(line.has("trust") && line.has("deny")),
+        "pam_exec" => line.has("expose_authtok"),
+        "pam_succeed_if" => line.has("ingroup") && line.has("nopasswdlogin"),
+        _ => false,
     }
 }
 

@@ -1,6 +1,5 @@
 //! sshd's settings, as sshd itself works them out.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -10,90 +9,29 @@ use pam_stack::{Machine, Role, Stack};
 
 use super::check::{
     Check, Finding, SSHD_CONFIG, SSHD_EMPTY_PASSWORD, SSHD_GRACE, SSHD_KEY_FIRST, SSHD_NO_PROMPT,
-    SSHD_PAM, SSHD_PASSWORD, SSHD_RELOAD, SSHD_ROOT, SSHD_WITHOUT_CODE, Subject,
+    SSHD_OPTIONS, SSHD_PAM, SSHD_PASSWORD, SSHD_RELOAD, SSHD_ROOT, SSHD_UNTRIED, SSHD_WITHOUT_CODE,
+    Subject,
 };
 use super::policy::Configuration;
 use super::shape::listed;
 use super::sshd_files::Files;
+use super::sshd_running::{Daemon, PROC, daemons};
+use super::sshd_settings::{PROMPT, asks_pam, is_pam};
+pub(crate) use super::sshd_settings::{SERVICE, Settings};
 
 const PROGRAMS: [&str; 2] = ["/usr/sbin/sshd", "/usr/bin/sshd"];
 /// sshd writes it when it starts and when it reads its configuration again.
 const PID_FILE: &str = "/run/sshd.pid";
-/// The PAM service where no other one is set.
-pub(crate) const SERVICE: &str = "sshd";
-const PROMPT: &str = "keyboard-interactive";
-
-/// The settings of one kind of connection, as `sshd -T` prints them.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    values: BTreeMap<String, String>,
-    /// The `Match` block that it is about.
-    block: Option<usize>,
-}
-
-impl Settings {
-    /// Reads what `sshd -T` prints.
-    pub(crate) fn parse(text: &str, block: Option<usize>) -> Self {
-        let lines = text.lines().filter_map(|line| line.split_once(' '));
-        let values = lines.map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-        Self { values: values.collect(), block }
-    }
-
-    fn get(&self, name: &str) -> &str {
-        self.values.get(name).map(String::as_str).unwrap_or_default()
-    }
-
-    fn on(&self, name: &str) -> bool {
-        self.get(name) == "yes"
-    }
-
-    /// The PAM service.
-    pub(crate) fn service(&self) -> &str {
-        Some(self.get("pamservicename")).filter(|name| !name.is_empty()).unwrap_or(SERVICE)
-    }
-
-    /// The ways in: each a list of methods that are all needed, none of them switched off.
-    fn ways(&self) -> Vec<Vec<&str>> {
-        let methods = [
-            ("publickey", "pubkeyauthentication"),
-            ("password", "passwordauthentication"),
-            (PROMPT, "kbdinteractiveauthentication"),
-            ("gssapi-with-mic", "gssapiauthentication"),
-            ("hostbased", "hostbasedauthentication"),
-        ];
-        let on =
-            |method: &&str| methods.iter().any(|(name, switch)| name == method && self.on(switch));
-        let lists = self.get("authenticationmethods");
-        if ["", "any"].contains(&lists) {
-            let single = methods.iter().map(|(name, _)| *name).filter(|method| on(method));
-            return single.map(|method| vec![method]).collect();
-        }
-        let lists = lists.split_whitespace();
-        let lists = lists.map(|list| list.split(',').filter_map(|m| m.split(':').next()).collect());
-        lists.filter(|list: &Vec<&str>| list.iter().all(&on)).collect()
-    }
-
-    /// Whether whoever comes to PAM has proved to have a key or a ticket before.
-    pub(crate) fn proved(&self) -> bool {
-        let mut asking = self.ways().into_iter().filter(|way| asks_pam(way)).peekable();
-        asking.peek().is_some() && asking.all(|way| way.iter().any(|method| !is_pam(method)))
-    }
-}
-
-fn is_pam(method: &str) -> bool {
-    [PROMPT, "password"].contains(&method)
-}
-
-fn asks_pam(way: &[&str]) -> bool {
-    way.iter().any(|method| is_pam(method))
-}
 
 /// What is known of sshd: its settings, outside of `Match` blocks first.
 pub(crate) struct Sshd {
     pub(crate) settings: Vec<Settings>,
-    files: Files,
+    /// Each sshd with what it was told, and the files that it reads.
+    pub(super) daemons: Vec<(Daemon, Files)>,
     /// What could not be looked at.
     unseen: Vec<String>,
+    /// What could not be tried and says who gets in.
+    pub(super) untried: Vec<Finding>,
     /// Why sshd does not take its configuration.
     pub(super) refused: Option<String>,
     pub(super) stale: bool,
@@ -103,37 +41,70 @@ impl Sshd {
     /// Asks sshd; `None` where there is none.
     pub(crate) fn ask(machine: &Machine) -> Option<Self> {
         let program = PROGRAMS.into_iter().find(|program| Path::new(program).is_file())?;
-        let files = Files::read(machine);
-        let stale = stale(&files);
-        let mut sshd =
-            Self { settings: Vec::new(), files, unseen: Vec::new(), refused: None, stale };
-        match settings(program, None) {
-            Ok(text) => sshd.settings.push(Settings::parse(&text, None)),
-            Err(why) if getuid().is_root() && !why.starts_with("Missing privilege") => {
-                sshd.refused = Some(why);
-            }
-            Err(why) => {
-                sshd.unseen
-                    .push(format!("sshd's settings: {why}; run it as root, with sshd started"));
-            }
+        let mut sshd = Self::of(Vec::new(), Files::read(machine));
+        sshd.daemons.clear();
+        for daemon in daemons(Path::new(PROC), &PROGRAMS) {
+            let files = match &daemon.file {
+                Some(file) => Files::of(machine, file),
+                None => Files::read(machine),
+            };
+            sshd.stale |= daemon.file.is_none() && stale(&files);
+            sshd.daemons.push((daemon, files));
         }
-        if sshd.settings.is_empty() {
-            return Some(sshd);
-        }
-        for (number, block) in sshd.files.blocks.iter().enumerate() {
-            let text = block.connection(member).and_then(|c| settings(program, Some(&c)));
-            match text {
-                Ok(text) => sshd.settings.push(Settings::parse(&text, Some(number))),
-                Err(why) => sshd.unseen.push(format!("sshd: {}: {why}", block.text)),
-            }
+        for number in 0..sshd.daemons.len() {
+            sshd.ask_one(program, number);
         }
         Some(sshd)
     }
 
+    /// The settings of one sshd, also in its `Match` blocks.
+    fn ask_one(&mut self, program: &str, number: usize) {
+        let Some((daemon, files)) = self.daemons.get(number) else { return };
+        let options = daemon.arguments();
+        if daemon.file.as_ref().is_some_and(|file| file.is_relative()) {
+            return self.untried.push(daemon.untried("the path is not absolute"));
+        }
+        if daemon.cut {
+            self.untried.push(daemon.untried("the rest of its command line cannot be seen"));
+        }
+        match settings(program, &options, None) {
+            Ok(text) => {
+                self.settings.push(Settings::parse(&text, None).of_daemon(number));
+            }
+            Err(why) if !options.is_empty() => return self.untried.push(daemon.untried(&why)),
+            Err(why) if getuid().is_root() && !why.starts_with("Missing privilege") => {
+                return self.refused = Some(why);
+            }
+            Err(why) => {
+                let what = format!("sshd's settings: {why}; run it as root, with sshd started");
+                return self.unseen.push(what);
+            }
+        }
+        for (block, known) in files.blocks.iter().enumerate() {
+            let text = known.connection(member);
+            match text.and_then(|connection| settings(program, &options, Some(&connection))) {
+                Ok(text) => {
+                    let settings = Settings::parse(&text, Some(block));
+                    self.settings.push(settings.of_daemon(number));
+                }
+                Err(why) => match untried(files, block, &why) {
+                    Some(finding) => self.untried.push(finding),
+                    None => self.unseen.push(format!("sshd: {}: {why}", known.text)),
+                },
+            }
+        }
+    }
+
     /// Settings that were printed elsewhere.
-    #[cfg(test)]
     pub(crate) fn of(settings: Vec<Settings>, files: Files) -> Self {
-        Self { settings, files, unseen: Vec::new(), refused: None, stale: false }
+        Self {
+            settings,
+            daemons: vec![(Daemon::default(), files)],
+            unseen: Vec::new(),
+            untried: Vec::new(),
+            refused: None,
+            stale: false,
+        }
     }
 
     /// Looks at the settings; `asking` is the stack of a service that asks for a code.
@@ -142,7 +113,7 @@ impl Sshd {
         asking: impl Fn(&str) -> Option<&'a Stack>,
         configuration: Option<&Configuration>,
     ) -> Subject {
-        let blocks = match self.files.blocks.len() {
+        let blocks = match self.daemons.iter().map(|(_, files)| files.blocks.len()).sum() {
             0 => String::new(),
             1 => " and its Match block".into(),
             number => format!(" and its {number} Match blocks"),
@@ -155,16 +126,20 @@ impl Sshd {
         let mut asks = false;
         for settings in &self.settings {
             let Some(stack) = asking(settings.service()) else { continue };
+            let Some((daemon, files)) = self.daemons.get(settings.daemon) else { continue };
             asks = true;
-            for finding in (Look { settings, files: &self.files, stack, configuration }).check() {
+            for finding in (Look { settings, daemon, files, stack, configuration }).check() {
                 let known = |known: &Finding| {
-                    (known.check, &known.found, known.line)
-                        == (finding.check, &finding.found, finding.line)
+                    (known.check, &known.found, &known.file, known.line)
+                        == (finding.check, &finding.found, &finding.file, finding.line)
                 };
                 if !subject.findings.iter().any(known) {
                     subject.findings.push(finding);
                 }
             }
+        }
+        if asks || asking(SERVICE).is_some() {
+            subject.findings.extend(self.untried.iter().cloned());
         }
         if asks && self.stale {
             let change = "sshd -t && systemctl reload ssh (sshd on some systems)";
@@ -172,17 +147,37 @@ impl Sshd {
                 .findings
                 .push(SSHD_RELOAD.found("sshd_config is newer than the running sshd", change));
         }
-        if !asks && self.refused.is_none() && self.unseen.is_empty() {
+        if !asks && self.refused.is_none() && self.unseen.is_empty() && subject.findings.is_empty()
+        {
             subject.title = "sshd: its PAM stack asks for no code".into();
         }
         subject
     }
 }
 
+impl Daemon {
+    /// Its options could not be tried.
+    pub(super) fn untried(&self, why: &str) -> Finding {
+        let pid = self.pid.unwrap_or_default();
+        let found = format!("sshd with pid {pid}: {}", self.arguments().join(" "));
+        let why = format!("{} They could not be tried: {why}.", SSHD_OPTIONS.why);
+        SSHD_OPTIONS.found(found, "write them in a file of /etc/ssh/sshd_config.d").because(why)
+    }
+}
+
+/// A `Match` block that could not be tried, if it says who gets in.
+pub(super) fn untried(files: &Files, block: usize, why: &str) -> Option<Finding> {
+    let line = files.authenticates(block)?;
+    let text = &files.blocks.get(block)?.text;
+    let change = format!("see what `sshd -T -C user=…,host=…,addr=…` makes of `{text}`");
+    let why = format!("{} It could not be tried: {why}.", SSHD_UNTRIED.why);
+    Some(SSHD_UNTRIED.found(&line.text, change).because(why).at(&line.place))
+}
+
 /// What `sshd -T` prints for a connection, or why it prints nothing.
-fn settings(program: &str, connection: Option<&str>) -> Result<String, String> {
+fn settings(program: &str, options: &[String], connection: Option<&str>) -> Result<String, String> {
     let mut command = Command::new(program);
-    command.arg("-T").env_clear();
+    command.arg("-T").args(options).env_clear();
     if let Some(connection) = connection {
         command.args(["-C", connection]);
     }
@@ -194,8 +189,21 @@ fn settings(program: &str, connection: Option<&str>) -> Result<String, String> {
     Err(said.lines().next().unwrap_or("sshd -T fails").trim().to_owned())
 }
 
+/// Somebody in a group: one of its members, or whose own group it is.
 fn member(group: &str) -> Option<String> {
-    Group::from_name(group).ok().flatten()?.mem.into_iter().next()
+    let group = Group::from_name(group).ok().flatten()?;
+    let own = || first_of(&fs::read_to_string("/etc/passwd").ok()?, group.gid.as_raw());
+    group.mem.into_iter().next().or_else(own)
+}
+
+/// The first user in a passwd file whose own group has this number.
+pub(super) fn first_of(passwd: &str, gid: u32) -> Option<String> {
+    let mut users = passwd.lines().map(|line| line.split(':'));
+    users.find_map(|mut fields| {
+        let name = fields.next()?;
+        let own = fields.nth(2)?.parse::<u32>().ok()?;
+        (own == gid && !name.is_empty()).then(|| name.to_owned())
+    })
 }
 
 /// Whether a file has changed since sshd read it.
@@ -208,6 +216,7 @@ fn stale(files: &Files) -> bool {
 /// One kind of connection under the eye.
 struct Look<'a> {
     settings: &'a Settings,
+    daemon: &'a Daemon,
     files: &'a Files,
     stack: &'a Stack,
     configuration: Option<&'a Configuration>,
@@ -235,6 +244,10 @@ impl Look<'_> {
 
     /// The line that sets a value, or that it is by default so.
     fn finding(&self, check: &Check, keyword: &str, name: &str, change: &str) -> Finding {
+        if let (Some(option), Some(pid)) = (self.daemon.sets(keyword), self.daemon.pid) {
+            let found = format!("-o {option} (of the running sshd, pid {pid})");
+            return check.found(found, change);
+        }
         match self.files.find(keyword, self.settings.block) {
             Some(line) => check.found(&line.text, change).at(&line.place),
             None => {

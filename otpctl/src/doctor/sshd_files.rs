@@ -7,6 +7,18 @@ use std::path::{Path, PathBuf};
 use pam_stack::{Machine, Place};
 
 const FOLDERS: [&str; 2] = ["/etc/ssh", "/usr/etc/ssh"];
+/// What decides which proofs sshd asks for.
+const AUTHENTICATION: [&str; 9] = [
+    "authenticationmethods",
+    "usepam",
+    "pamservicename",
+    "pubkeyauthentication",
+    "passwordauthentication",
+    "kbdinteractiveauthentication",
+    "gssapiauthentication",
+    "hostbasedauthentication",
+    "permitemptypasswords",
+];
 /// How deep sshd follows includes.
 const DEEPEST: usize = 16;
 
@@ -45,6 +57,19 @@ impl Files {
             files.file(machine, main, &mut None, 0);
         }
         files
+    }
+
+    /// Reads this file in place of sshd_config.
+    pub(crate) fn of(machine: &Machine, main: &Path) -> Self {
+        let mut files = Self::default();
+        files.file(machine, main, &mut None, 0);
+        files
+    }
+
+    /// The first line of a `Match` block that says who gets in, and how.
+    pub(crate) fn authenticates(&self, block: usize) -> Option<&Directive> {
+        let mut lines = self.directives.iter().filter(|line| line.block == Some(block));
+        lines.find(|line| AUTHENTICATION.contains(&line.keyword.as_str()))
     }
 
     fn file(&mut self, machine: &Machine, file: &Path, block: &mut Option<usize>, depth: usize) {
@@ -130,7 +155,7 @@ impl Block {
     }
 }
 
-fn present_name(keyword: &str) -> String {
+pub(super) fn present_name(keyword: &str) -> String {
     let keyword = keyword.to_ascii_lowercase();
     match keyword.as_str() {
         "challengeresponseauthentication" | "skeyauthentication" => {

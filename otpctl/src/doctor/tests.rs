@@ -6,10 +6,11 @@ use pam_stack::Machine;
 
 use super::check::{ALL, Finding, Severity, Subject};
 use super::policy::Configuration;
-use super::sshd::{Settings, Sshd};
+use super::sshd::{self, Settings, Sshd};
 use super::sshd_files::Files;
+use super::sshd_running::Daemon;
 use super::stacks::Stacks;
-use super::{everything, files, pam, report};
+use super::{everything, files, pam, report, setups};
 
 mod pam_traps;
 mod sshd_traps;
@@ -131,6 +132,41 @@ fn what_otpd_needs_on_disk() {
     assert!(found().contains(&"warning otpd-socket /run/otpd/login.sock".to_owned()));
     fs::remove_file(root.path().join("var/lib/otpd/otpd.db")).unwrap();
     assert!(found().contains(&"lockout otpd-store /var/lib/otpd/otpd.db".to_owned()));
+}
+
+#[test]
+fn what_was_set_up_is_still_there() {
+    const CODE: &str = "@include common-auth\nauth required pam_otp.so\n";
+    const NONE: &str = "@include common-auth\n";
+    let record = |service: &str| {
+        format!("{{\"service\":\"{service}\",\"request\":\"x\",\"undo_at\":60000}}\n")
+    };
+    let kept = |service: &str, stack: &str| {
+        let record = record(service);
+        format!("== etc/pam.d/sshd\n{stack}== var/lib/otpctl/kept/{service}/record.json\n{record}")
+    };
+    let pending = format!(
+        "== etc/pam.d/sshd\n{NONE}== var/lib/otpctl/pending/record.json\n{}",
+        record("sshd")
+    );
+    let damaged = "== var/lib/otpctl/kept/sshd/record.json\n{\n".to_owned();
+    for (files, expected, unseen) in [
+        (kept("sshd", CODE), &[][..], 0),
+        (kept("sshd", NONE), &["bypass setup-gone /etc/pam.d/sshd"], 0),
+        (kept("all", CODE), &[], 0),
+        (kept("all", NONE), &["bypass setup-gone"], 0),
+        (kept("gone", CODE), &[], 0),
+        (pending, &["hint setup-pending"], 0),
+        (damaged, &[], 1),
+        (String::new(), &[], 0),
+    ] {
+        let (_root, machine) = machine(&files);
+        let stacks = Stacks::read(&machine, &everything(&machine));
+        let subject = setups::check(&machine, &stacks, &jiff::tz::TimeZone::UTC);
+        let subjects: Vec<_> = subject.into_iter().collect();
+        assert_eq!(told(&subjects), expected, "{files}");
+        assert_eq!(subjects.iter().map(|s| s.unseen.len()).sum::<usize>(), unseen, "{files}");
+    }
 }
 
 #[test]

@@ -126,30 +126,56 @@ impl Stack {
     }
 
     /// Whether a login of this case can succeed, and for whom. Conditions count as far as anybody
-    /// can log in under them; of two lines with the same condition both hold or neither.
+    /// can log in under them; where nobody can who has everything right, all of them count. Of two
+    /// lines with the same condition both hold or neither.
     #[must_use]
     pub fn judge(&self, case: &Case) -> Judged {
         let conditions = self.conditions();
-        let (mut found, mut barred) = (None, Vec::new());
-        for held in 0..1_u32 << conditions.len() {
-            let holds = |at: usize| holds(&conditions, held, at);
-            if self.search(&Case::RIGHT, &holds, None).is_none() {
-                continue;
-            }
-            match self.search(case, &holds, None) {
+        let outcomes = self.outcomes(&conditions);
+        let (mut found, mut barred) = (None, false);
+        for held in outcomes {
+            match self.search(case, &|at| holds(&conditions, held, at), None) {
                 Some(run) => found = found.or(Some(run)),
-                None => barred.push(held),
+                None => barred = true,
             }
         }
         match found {
             None => Judged::No,
-            Some(run) if barred.is_empty() => Judged::Always(run),
+            Some(run) if !barred => Judged::Always(run),
             Some(run) => {
                 let met = conditions.iter().flatten().copied();
                 let met = met.filter(|at| run.returned(*at).is_some()).collect();
                 Judged::Some(met, run)
             }
         }
+    }
+
+    /// The ways in, the shortest for each way in which the conditions can turn out; those of which
+    /// `fails` says so never hold.
+    pub fn ways(&self, case: &Case, fails: impl Fn(&Line) -> bool) -> Vec<Run> {
+        let conditions = self.conditions();
+        let failing = |at: usize| self.lines.get(at).is_some_and(&fails);
+        let outcomes = self.outcomes(&conditions).into_iter();
+        let run = |held| {
+            let holds = |at| match failing(at) {
+                true => Some(false),
+                false => holds(&conditions, held, at),
+            };
+            self.search(case, &holds, None)
+        };
+        outcomes.filter_map(run).collect()
+    }
+
+    /// Which conditions hold, for every way in which somebody with everything right gets in; every
+    /// way there is where nobody does.
+    fn outcomes(&self, conditions: &[Vec<usize>]) -> Vec<u32> {
+        let all = 0..1_u32 << conditions.len();
+        let lets_in = |held: &u32| {
+            let holds = |at: usize| holds(conditions, *held, at);
+            self.search(&Case::RIGHT, &holds, None).is_some()
+        };
+        let some: Vec<_> = all.clone().filter(lets_in).collect();
+        if some.is_empty() { all.collect() } else { some }
     }
 
     /// A way to line `at` in this case, whatever the conditions.

@@ -153,6 +153,49 @@ const TRAPS: &[Trap] = &[
         "== etc/pam.d/sudo\n@include common-auth\nauth required pam_otp.so use_first_pass\n",
         (" use_first_pass", ""),
     ),
+    trap(
+        &[
+            "bypass pam-error-is-success /etc/pam.d/sudo:2",
+            "lockout pam-no-way-in /etc/pam.d/sudo:1",
+        ],
+        "== etc/pam.d/sudo\nauth requisite pam_unix.so\nauth sufficient pam_otp.so use_first_pass\n",
+        ("sufficient pam_otp.so use_first_pass", "required pam_otp.so"),
+    ),
+    trap(
+        &["bypass pam-no-proof /etc/pam.d/sudo:1"],
+        "== etc/pam.d/sudo\nauth sufficient pam_localuser.so\n@include common-auth\nauth required pam_otp.so\n",
+        ("sufficient", "required"),
+    ),
+    trap(
+        &["bypass pam-no-proof /etc/pam.d/su:1"],
+        "== etc/pam.d/su\nauth sufficient pam_wheel.so trust deny group=x\n@include common-auth\nauth required pam_otp.so\n",
+        ("trust deny", "trust"),
+    ),
+    trap(
+        &["bypass pam-no-proof /etc/pam.d/sudo:1"],
+        "== etc/pam.d/sudo\nauth sufficient pam_succeed_if.so user notingroup nopasswdlogin\n@include common-auth\nauth required pam_otp.so\n",
+        ("notingroup", "ingroup"),
+    ),
+    trap(
+        &["bypass pam-no-proof /etc/pam.d/sudo:1"],
+        "== etc/pam.d/sudo\nauth sufficient pam_exec.so /bin/x\n@include common-auth\nauth required pam_otp.so\n",
+        ("pam_exec.so /bin/x", "pam_exec.so expose_authtok /bin/x"),
+    ),
+    trap(
+        &["bypass pam-no-proof /etc/pam.d/su:2", "bypass pam-no-proof /etc/pam.d/su:3"],
+        "== etc/pam.d/su\nauth sufficient pam_rootok.so\nauth sufficient pam_usertype.so isregular\n\
+         auth [success=done default=ignore] pam_shells.so\n@include common-auth\nauth required pam_otp.so\n",
+        (
+            "auth sufficient pam_usertype.so isregular\nauth [success=done default=ignore] pam_shells.so\n",
+            "auth sufficient pam_wheel.so trust use_uid\n",
+        ),
+    ),
+    trap(
+        &["bypass pam-no-proof /etc/pam.d/sudo:1"],
+        "== etc/pam.d/sudo\nauth [success=done default=ignore] pam_succeed_if.so uid >= 1000\n\
+         @include common-auth\nauth required pam_otp.so\n",
+        ("[success=done default=ignore]", "requisite"),
+    ),
     Trap {
         told: &["warning pam-issued /etc/pam.d/sudo:1"],
         files: "== etc/pam.d/sudo\nauth required pam_otp.so mode=issued\n@include common-auth\n",
@@ -288,6 +331,21 @@ fn hints_are_told_once() {
         auth [success=1 default=ignore] pam_succeed_if.so user ingroup x\nauth required pam_otp.so\n";
     let (_root, exempt) = machine(exempt);
     assert_eq!(told(&look(&exempt, "", &[])), ["hint pam-exempt /etc/pam.d/sudo:2"]);
+    let trusted = "== etc/pam.d/su\nauth sufficient pam_rootok.so\n\
+        auth sufficient pam_wheel.so trust use_uid\n@include common-auth\n\
+        auth [success=1 default=ignore] pam_access.so accessfile=/x\nauth required pam_otp.so\n\
+        == etc/pam.d/lightdm\nauth sufficient pam_succeed_if.so user ingroup nopasswdlogin\n\
+        @include common-auth\nauth required pam_otp.so\n";
+    let (_root, trusted) = machine(trusted);
+    assert_eq!(
+        told(&look(&trusted, "", &[])),
+        [
+            "hint pam-exempt /etc/pam.d/lightdm:1",
+            "hint pam-exempt /etc/pam.d/su:2",
+            "hint pam-exempt /etc/pam.d/su:4",
+            "hint pam-no-way-back /etc/pam.d/lightdm:3",
+        ]
+    );
 }
 
 /// Stacks that people have and that are as they should be.

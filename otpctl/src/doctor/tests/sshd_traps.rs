@@ -169,3 +169,53 @@ fn what_sshd_does_not_tell_is_not_guessed() {
     let (_root, machine) = machine(KEY);
     assert_eq!(told(&look(&machine, "", &[])), [""; 0]);
 }
+
+#[test]
+fn a_block_that_cannot_be_tried_is_told_where_it_says_who_gets_in() {
+    for (lines, expected) in [
+        (
+            "  AuthenticationMethods publickey\n",
+            &["warning sshd-untried /etc/ssh/sshd_config:2"][..],
+        ),
+        ("  X11Forwarding no\n  UsePAM no\n", &["warning sshd-untried /etc/ssh/sshd_config:3"]),
+        ("  X11Forwarding no\n", &[]),
+    ] {
+        let text = format!("{PASSWORD}== etc/ssh/sshd_config\nMatch Exec /bin/x\n{lines}");
+        let (_root, machine) = machine(&text);
+        let stacks = Stacks::read(&machine, &machine.services());
+        let files = Files::read(&machine);
+        let mut sshd = Sshd::of(vec![Settings::parse(WELL, None)], files.clone());
+        sshd.untried.extend(sshd::untried(&files, 0, "exec is not tried"));
+        assert_eq!(
+            told(&[sshd.check(|service| stacks.asking(service), None)]),
+            expected,
+            "{lines}"
+        );
+        let subject = sshd.check(|_| None, None);
+        assert_eq!(told(&[subject]), [""; 0], "a stack without a code");
+    }
+}
+
+#[test]
+fn whose_own_group_it_is_belongs_to_it() {
+    let passwd = "root:x:0:0:root:/root:/bin/sh\nbad\nal:x:7:8::/:/bin/sh\nbob:x:1000:7::/:/bin/sh\n\
+        eve:x:1001:7::/:/bin/sh\n";
+    assert_eq!(sshd::first_of(passwd, 7).as_deref(), Some("bob"));
+    assert_eq!(sshd::first_of(passwd, 1000), None);
+}
+
+#[test]
+fn options_of_the_running_sshd_win() {
+    let (_root, machine) = machine(&format!("{PASSWORD}== etc/ssh/sshd_config\nUsePAM yes\n"));
+    let stacks = Stacks::read(&machine, &machine.services());
+    let settings = Settings::parse(&WELL.replace("usepam yes", "usepam no"), None);
+    let mut sshd = Sshd::of(vec![settings], Files::read(&machine));
+    let options = vec!["UsePAM=no".to_owned()];
+    let daemon = Daemon { pid: Some(7), options, ..Daemon::default() };
+    sshd.untried.push(daemon.untried("no"));
+    sshd.daemons[0].0 = daemon;
+    let subject = sshd.check(|service| stacks.asking(service), None);
+    assert_eq!(subject.findings[0].found, "-o UsePAM=no (of the running sshd, pid 7)");
+    assert_eq!(subject.findings[1].found, "sshd with pid 7: -o UsePAM=no");
+    assert_eq!(told(&[subject]), ["bypass sshd-pam", "warning sshd-options"]);
+}

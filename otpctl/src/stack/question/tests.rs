@@ -60,7 +60,7 @@ fn what_can_come_of_a_login() {
         (below("sufficient pam_otp.so"), "RNL"),
         (below("[default=ignore] pam_otp.so"), "RNL"),
         (below("[success=ok authinfo_unavail=ignore default=bad] pam_otp.so"), "RN"),
-        (below("required pam_otp.so use_first_pass"), ""),
+        (below("required pam_otp.so use_first_pass"), "L"),
         (below("required pam_otp.so try_first_pass"), "RL"),
         (above("sufficient pam_otp.so"), "RNCL"),
         (above("sufficient pam_otp.so mode=issued"), "RNL"),
@@ -70,6 +70,7 @@ fn what_can_come_of_a_login() {
         (vec!["sufficient pam_unix.so", "required pam_otp.so"], "RNCL"),
         (vec!["required pam_otp.so", "required pam_deny.so"], ""),
         (vec!["requried pam_unix.so", "required pam_otp.so"], ""),
+        (vec!["requisite pam_unix.so", "sufficient pam_otp.so use_first_pass"], "NL"),
         ([&PASSWORD_AUTH[..], &["required pam_otp.so"]].concat(), "RL"),
         ([&PASSWORD_AUTH[..], &["optional pam_otp.so"]].concat(), "RNL"),
         (
