@@ -290,7 +290,14 @@ fn told(
         return out.done(&document, "");
     }
     let time = undo_at.to_zoned(out.zone.clone()).strftime("%H:%M").to_string();
-    let where_to = if plan.sshd.is_some() { "Log in from a second terminal" } else { "Try it" };
+    let where_to = if plan.sshd.is_some() {
+        "Log in from a second terminal"
+    } else {
+        "Try it in a second terminal"
+    };
+    if plan.sshd == Some(First::Key) {
+        out.note("note: the key itself was not tried; without one in ~/.ssh nobody gets in")?;
+    }
     out.notice(&format!("{where_to}, with this one still open. If all is well:"))?;
     out.notice("    otpctl setup --keep")?;
     out.notice(&format!("Without that, everything is undone at {time}."))

@@ -138,7 +138,7 @@ pub(crate) fn remove(service: Option<&str>, out: &Output) -> Result<(), Failure>
         return Err(Failure::new(
             Exit::Failed,
             "NotSetUp",
-            format!("{service} is not set up by otpctl; `otpctl setup` shows what is"),
+            format!("{service} is not set up by itself; `otpctl setup` shows what is"),
         ));
     }
     report("removed", &services, &notes, out, &what)
@@ -163,7 +163,10 @@ pub(super) fn remove_from(
             services.push(name);
         }
     }
-    if meant("sshd") && sshd::remove_stray_drop_in()? {
+    let ours =
+        |setup: &Setup| setup.record.files.iter().any(|file| file.path == Path::new(sshd::DROP_IN));
+    let needed = state.pending()?.iter().chain(&state.kept()?).any(ours);
+    if meant("sshd") && !needed && sshd::remove_stray_drop_in()? {
         notes.extend(sshd::reload()?);
         services.push("sshd".to_owned());
     }

@@ -20,6 +20,14 @@ pub(super) async fn ready(
 ) -> Result<(), Failure> {
     let session = Session::open(bus, out.clone()).await?;
     session.manager.health().await.map_err(|error| failure("setup", &error))?;
+    for service in roots_services(&wish.service) {
+        let query = ExplainQuery { service: Some((*service).to_owned()), ..Default::default() };
+        let root = session.manager.explain("root", &query).await;
+        let root = root.map_err(|error| failure("setup", &error))?;
+        if let Err(why) = can_log_in("root", service, wish.nullok, &root) {
+            plan.notes.push(format!("{service} will not let root in: {}", why.message));
+        }
+    }
     let Some(user) = user else {
         if wish.no_try {
             return Ok(());
@@ -31,6 +39,16 @@ pub(super) async fn ready(
     let explained = session.manager.explain(user, &query).await;
     let explained = explained.map_err(|error| failure("setup", &error))?;
     can_log_in(user, service, wish.nullok, &explained).map(|note| plan.notes.extend(note))
+}
+
+/// The services of a setup at which root's own code is asked for.
+fn roots_services(service: &str) -> &'static [&'static str] {
+    match service {
+        ALL => &["login", "su"],
+        "login" => &["login"],
+        "su" => &["su"],
+        _ => &[],
+    }
 }
 
 /// Whether a user can do what the policy will ask for; what to know, or what to do first.

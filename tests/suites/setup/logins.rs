@@ -276,6 +276,9 @@ fn every_service_asks_through_the_shared_stack() {
         setup(&["--keep"], &[]).ok();
         let sudo = setup(&["sudo", "--dry-run"], &[]).ok();
         assert!(sudo.contains("sudo asks for a code already: /etc/pam.d/sudo:"), "{sudo}");
+        let sshd_alone = setup(&["--remove", "sshd"], &[]);
+        assert_eq!(sshd_alone.code(), 1, "all needs what sshd is told: {sshd_alone:?}");
+        assert!(fs::exists("/etc/ssh/sshd_config.d/00-otpd.conf").unwrap());
         setup(&["--remove", "all"], &[]).ok();
         assert_as(&before, "removed");
         for (path, content) in &saved {
