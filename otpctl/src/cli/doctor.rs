@@ -21,7 +21,8 @@ use clap::Args;
 ///   HINT     good to know; nothing has to be changed
 ///
 /// What is well is named in a line that begins with `ok`, and what could not be
-/// looked at in one that begins with `unseen`: run it as root to see all.
+/// looked at in one that begins with `unseen`: run it as root to see all. What is
+/// unseen changes no exit status.
 ///
 /// Exit status: 0 nothing was found, or only warnings and hints; 8 somebody could
 /// be locked out; 9 a login could be bypassed, whatever else was found; 1 doctor
