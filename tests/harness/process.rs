@@ -29,6 +29,14 @@ pub fn command(program: &str) -> Command {
     command
 }
 
+/// The same, run by a user: a name or a number, without further groups.
+pub fn command_as(user: &str, program: &[&str]) -> Command {
+    let mut setpriv = command("setpriv");
+    setpriv.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups"]);
+    setpriv.args(program);
+    setpriv
+}
+
 /// What a finished program left.
 #[derive(Debug)]
 pub struct Output {

@@ -10,7 +10,7 @@ use harness::{
     golden::golden,
     otpd::{audit, enrol, otpctl_with},
     pam::code,
-    process::command,
+    process::command_as,
     sshd::{Methods, Sshd},
     terminal::sit,
 };
@@ -91,22 +91,8 @@ impl<'a> House<'a> {
         match self.door {
             Door::SshPassword => self.ssh(&[PASSWORD, code]),
             Door::SshKey => self.ssh(&[code]),
-            Door::Sudo => terminal(
-                &["--reuid=alice", "--regid=alice", "--clear-groups", "sudo", "id", "-un"],
-                code,
-            ),
-            Door::Su => terminal(
-                &[
-                    "--reuid=65534",
-                    "--regid=65534",
-                    "--clear-groups",
-                    "su",
-                    "alice",
-                    "-c",
-                    "id -un",
-                ],
-                code,
-            ),
+            Door::Sudo => terminal(&command_as("alice", &["sudo", "id", "-un"]), code),
+            Door::Su => terminal(&command_as("65534", &["su", "alice", "-c", "id -un"]), code),
             Door::Login => {
                 let login = Login::new("login", "alice");
                 let done =
@@ -163,10 +149,8 @@ impl<'a> House<'a> {
     }
 }
 
-fn terminal(program: &[&str], code: &str) -> Attempt {
-    let mut setpriv = command("setpriv");
-    setpriv.args(program);
-    let done = sit(&setpriv, &[("assword", PASSWORD), ("code: ", code)]);
+fn terminal(program: &std::process::Command, code: &str) -> Attempt {
+    let done = sit(program, &[("assword", PASSWORD), ("code: ", code)]);
     Attempt { admitted: done.code == 0, transcript: done.transcript, took: done.took }
 }
 

@@ -4,7 +4,7 @@ use harness::{
     Login, MODULE, Otpd, PASSWORD, Screen, Token, World,
     otpd::{audit, document, enrol, items, otpctl_with},
     pam::code,
-    process::{command, until},
+    process::{command, command_as, until},
     screen::scan,
     sshd::{Methods, Sshd},
 };
@@ -106,9 +106,8 @@ fn su_shows_it_whole_at_80_by_24() {
     World::run(|world| {
         let _otpd = world.otpd(POLICY);
         world.stack("su", &STACK);
-        let mut su = command("setpriv");
-        su.args(["--reuid=65534", "--regid=65534", "--clear-groups", "su", "alice", "-c"]);
-        let screen = Screen::open(su.arg("echo admitted as $(id -un)"));
+        let su = command_as("65534", &["su", "alice", "-c", "echo admitted as $(id -un)"]);
+        let screen = Screen::open(&su);
         give_password(&screen);
         screen.await_prompt(PROMPT);
         admitted(&screen, &all_is_there(&screen, "alice").code());
@@ -122,9 +121,7 @@ fn sudo_shows_no_key() {
     World::run(|world| {
         let _otpd = world.otpd(&POLICY.replace("\"su\"", "\"sudo\""));
         world.stack("sudo", &STACK);
-        let mut sudo = command("setpriv");
-        sudo.args(["--reuid=alice", "--regid=alice", "--clear-groups", "sudo", "id"]);
-        let screen = Screen::open(&sudo);
+        let screen = Screen::open(&command_as("alice", &["sudo", "id"]));
         screen.await_prompt("password for alice: ");
         screen.type_line(PASSWORD);
         let text = screen.await_prompt("Verification code: ");

@@ -8,7 +8,7 @@ use harness::{
     golden::golden,
     otpd::enrol,
     pam::code,
-    process::{command, run},
+    process::{command, command_as, run},
     terminal::sit,
 };
 
@@ -58,8 +58,7 @@ fn evil() -> Silent {
 }
 
 fn su(environment: &[(&str, &str)]) -> std::process::Command {
-    let mut su = command("setpriv");
-    su.args(["--reuid=65534", "--regid=65534", "--clear-groups", "env"]);
+    let mut su = command_as("65534", &["env"]);
     su.args(environment.iter().map(|(name, value)| format!("{name}={value}")));
     su.args(["su", "alice", "-c", "id -un"]);
     su

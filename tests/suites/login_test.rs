@@ -3,7 +3,7 @@
 use harness::{
     MODULE, NOBODY, PASSWORD, Token, World,
     otpd::{audit, enrol, otpctl, otpctl_with, program},
-    process::{Output, command, run},
+    process::{Output, command_as, run},
     terminal::sit,
 };
 
@@ -183,10 +183,8 @@ fn at_a_terminal_replies_are_typed_unseen() {
 #[test]
 fn a_user_is_told_what_the_result_is_worth() {
     with_token(|_, _| {
-        let id = NOBODY.to_string();
-        let mut as_nobody = command("setpriv");
-        as_nobody.args(["--reuid", &id, "--regid", &id, "--clear-groups", &program("otpctl")]);
-        as_nobody.args(["login-test", "sshd", "alice"]);
+        let login_test = [&program("otpctl"), "login-test", "sshd", "alice"];
+        let mut as_nobody = command_as(&NOBODY.to_string(), &login_test);
         let done = run(&mut as_nobody, format!("{PASSWORD}\n123456\n").as_bytes());
         assert_ne!(done.code(), 0, "{done:?}");
         assert!(done.stdout.starts_with("You are not root. "), "{done:?}");

@@ -7,7 +7,7 @@ use harness::{
     bus::Silent,
     otpd,
     pam::code,
-    process::{command, run},
+    process::{command, command_as, run},
     sshd::Methods,
     terminal::sit,
 };
@@ -73,23 +73,13 @@ fn sudo_and_su_ask_at_the_terminal() {
     World::run(|world| {
         world.stack("sudo", &[UNIX]);
         world.stack("su", &[UNIX]);
-        let mut sudo = command("setpriv");
-        sudo.args(["--reuid=alice", "--regid=alice", "--clear-groups", "sudo", "id", "-un"]);
+        let sudo = command_as("alice", &["sudo", "id", "-un"]);
         let done = sit(&sudo, &[("alice: ", PASSWORD)]);
         assert_eq!(
             (done.code, done.transcript.as_str()),
             (0, "[sudo] password for alice: \nroot\n")
         );
-        let mut su = command("setpriv");
-        su.args([
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "su",
-            "alice",
-            "-c",
-            "id -un",
-        ]);
+        let su = command_as("65534", &["su", "alice", "-c", "id -un"]);
         let done = sit(&su, &[("Password: ", PASSWORD)]);
         assert_eq!((done.code, done.transcript.as_str()), (0, "Password: \nalice\n"));
         let done = sit(&su, &[("Password: ", "wrong")]);

@@ -63,8 +63,7 @@ fn the_login_socket_is_closed_to_users() {
         let _otpd = world.otpd("");
         let connect =
             "import socket; socket.socket(socket.AF_UNIX).connect('/run/otpd/login.sock')";
-        let mut python = harness::process::command("setpriv");
-        python.args(["--reuid=alice", "--regid=alice", "--clear-groups", "python3", "-c", connect]);
+        let mut python = harness::process::command_as("alice", &["python3", "-c", connect]);
         let done = harness::process::run(&mut python, b"");
         assert!(done.stderr.contains("PermissionError"), "{done:?}");
     });

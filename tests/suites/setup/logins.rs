@@ -6,7 +6,7 @@ use harness::{
     Login, PASSWORD, Token, World,
     otpd::{enrol, otpctl, otpctl_with},
     pam,
-    process::{command, until},
+    process::{command, command_as, until},
     settings::sources,
     sshd::{Methods, Sshd},
     terminal::{seat, sit},
@@ -87,26 +87,15 @@ fn sudo_and_su_ask_for_the_code() {
             set_up(&[service], token);
             setup(&["--keep"], &[]).ok();
         }
-        let mut sudo = command("setpriv");
-        sudo.args(["--reuid=alice", "--regid=alice", "--clear-groups", "sudo", "id", "-un"]);
+        let sudo = command_as("alice", &["sudo", "id", "-un"]);
         let done = sit(&sudo, &[("alice: ", PASSWORD), ("code: ", &token.code())]);
         assert_eq!(done.code, 0, "{done:?}");
         let done = sit(&sudo, &[("alice: ", PASSWORD), ("code: ", &token.wrong())]);
         assert_ne!(done.code, 0, "{done:?}");
-        let mut login = command("setpriv");
-        login.args(["--reuid=alice", "--regid=alice", "--clear-groups", "sudo", "-i", "id", "-un"]);
+        let login = command_as("alice", &["sudo", "-i", "id", "-un"]);
         let done = sit(&login, &[("alice: ", PASSWORD), ("code: ", &token.code())]);
         assert!(done.code == 0 && done.transcript.contains("code: "), "sudo -i: {done:?}");
-        let mut su = command("setpriv");
-        su.args([
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "su",
-            "alice",
-            "-c",
-            "id -un",
-        ]);
+        let su = command_as("65534", &["su", "alice", "-c", "id -un"]);
         let done = sit(&su, &[("Password: ", PASSWORD), ("code: ", &token.code())]);
         assert_eq!(done.code, 0, "{done:?}");
         // Root who runs su is asked nothing, before and after.
