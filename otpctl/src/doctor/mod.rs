@@ -12,7 +12,7 @@ mod shape;
 mod sshd;
 pub(crate) mod sshd_files;
 mod sshd_running;
-mod sshd_settings;
+pub(crate) mod sshd_settings;
 mod stacks;
 #[cfg(test)]
 mod tests;

@@ -28,6 +28,8 @@ pub(crate) struct Directive {
     pub(crate) place: Place,
     /// In lower case, and by its present name.
     pub(crate) keyword: String,
+    pub(crate) value: String,
+    /// The whole line.
     pub(crate) text: String,
     /// The `Match` block that it belongs to.
     block: Option<usize>,
@@ -98,8 +100,8 @@ impl Files {
                 }
                 _ => {
                     let place = Place { file: file.to_owned(), line: number };
-                    let text = line.to_owned();
-                    self.directives.push(Directive { place, keyword, text, block: *block });
+                    let (value, text) = (value.to_owned(), line.to_owned());
+                    self.directives.push(Directive { place, keyword, value, text, block: *block });
                 }
             }
         }

@@ -140,8 +140,7 @@ fn refuse_second_setup(state: &State, request: &Request) -> Result<(), Failure> 
 
 /// Whether root's own login by ssh ends with this, and nobody else may be there to become root.
 fn ends_root(plan: &Plan) -> Result<Option<(String, bool)>, Failure> {
-    let ours = Path::new(sshd::DROP_IN);
-    if !plan.changes.iter().any(|change| change.path == ours) {
+    if !plan.changes.iter().any(|change| sshd::is_drop_in(&change.path)) {
         return Ok(None);
     }
     let permitted = sshd::Effective::of("root")?.get("permitrootlogin").to_owned();
@@ -198,7 +197,7 @@ fn pend(state: &State, request: &Request, plan: &Plan) -> Result<Setup, Failure>
         request: request.words(),
         begun,
         undo_at: begun + wait,
-        reload: plan.sshd.is_some(),
+        sshd: plan.sshd,
         otherwise: plan.otherwise.clone(),
         authselect: plan.authselect.clone(),
         files: plan.changes.iter().map(place).collect(),
@@ -214,8 +213,7 @@ fn pend(state: &State, request: &Request, plan: &Plan) -> Result<Setup, Failure>
 /// Changes the files, and has sshd take them where it is concerned. The password leaves the stack
 /// only when sshd asks for the key; it comes back before sshd does so no longer.
 fn make_it_so(setup: &Setup, plan: &Plan, user: Option<&str>, out: &Output) -> Result<(), Failure> {
-    let of_sshd = |path: &Path| path == Path::new(sshd::DROP_IN);
-    setup.apply(of_sshd)?;
+    setup.apply(sshd::is_drop_in)?;
     if plan.sshd == Some(First::Key) {
         sshd::check(First::Key, user)?;
         if let Some(note) = sshd::reload()? {
@@ -224,7 +222,7 @@ fn make_it_so(setup: &Setup, plan: &Plan, user: Option<&str>, out: &Output) -> R
             )));
         }
     }
-    setup.apply(|path| !of_sshd(path))?;
+    setup.apply(|path| !sshd::is_drop_in(path))?;
     setup.run()?;
     if plan.sshd == Some(First::Password) {
         sshd::check(First::Password, user)?;
@@ -238,10 +236,9 @@ fn make_it_so(setup: &Setup, plan: &Plan, user: Option<&str>, out: &Output) -> R
 /// Takes the setup back because of a failure, and says so.
 fn back(state: &State, setup: &Setup, failure: Failure) -> Failure {
     let failure = Failure { exit: Exit::Failed, ..failure };
-    let taken_back = state.pending().and_then(|pending| {
-        let waits = pending.is_some_and(|pending| pending.record.id == setup.record.id);
-        if waits { end::take_back(state, setup).map(drop) } else { Ok(()) }
-    });
+    let taken_back = state
+        .awaits(setup)
+        .and_then(|waits| if waits { end::take_back(state, setup).map(drop) } else { Ok(()) });
     match taken_back {
         Ok(()) => failure.and("everything is as it was before"),
         Err(error) => failure.and(format!("and it could not be undone: {}", error.message)),
@@ -268,9 +265,7 @@ fn try_it(service: &str, user: &str, out: &Output) -> Result<(), Failure> {
 
 /// The person may have taken longer than the alarm waits.
 fn still_pending(setup: &Setup) -> Result<(), Failure> {
-    let state = end::open_patiently()?;
-    let same = state.pending()?.is_some_and(|pending| pending.record.id == setup.record.id);
-    if same {
+    if end::open_patiently()?.awaits(setup)? {
         return Ok(());
     }
     Err(Failure::failed("this took more than five minutes, and everything was undone meanwhile"))

@@ -56,10 +56,10 @@ pub(super) fn open_patiently() -> Result<State, Failure> {
 /// Undoes a setup, has sshd take it, and forgets it. The alarm is left until all is done.
 pub(super) fn take_back(state: &State, setup: &Setup) -> Result<Vec<String>, Failure> {
     let mut notes = taking_back::undo(setup)?;
-    if setup.record.reload {
+    if setup.record.sshd.is_some() {
         notes.extend(sshd::reload()?);
     }
-    let pending = state.pending()?.is_some_and(|pending| pending.record.id == setup.record.id);
+    let pending = state.awaits(setup)?;
     state.forget(setup)?;
     if pending {
         notes.extend(disarm());
@@ -163,8 +163,7 @@ pub(super) fn remove_from(
             services.push(name);
         }
     }
-    let ours =
-        |setup: &Setup| setup.record.files.iter().any(|file| file.path == Path::new(sshd::DROP_IN));
+    let ours = |setup: &Setup| setup.record.files.iter().any(|place| sshd::is_drop_in(&place.path));
     let needed = state.pending()?.iter().chain(&state.kept()?).any(ours);
     if meant("sshd") && !needed && sshd::remove_stray_drop_in()? {
         notes.extend(sshd::reload()?);

@@ -9,7 +9,7 @@ use pam_stack::{Case, Judged, Kind, Machine, Role, Stack};
 use super::begin::need_root;
 use super::end::{open_patiently, remove_from, report};
 use super::file;
-use super::stack::Scratch;
+use super::stack::{Scratch, for_others_than_root};
 use super::state::State;
 use crate::failure::Failure;
 use crate::render::Output;
@@ -60,9 +60,12 @@ fn take_out(state: &State) -> Result<(Vec<String>, Vec<String>), Failure> {
     let mut changed = Vec::new();
     for path in files()? {
         let Some(text) = file::read_text(&path)? else { continue };
+        if !text.contains("pam_otp.so") {
+            continue;
+        }
         let without = without_module(&text, crossed(&before, &path, &text));
         if without != text {
-            put(&scratch, &path, &without)?;
+            scratch.put(&path, &without)?;
             changed.push(path);
         }
     }
@@ -72,7 +75,7 @@ fn take_out(state: &State) -> Result<(Vec<String>, Vec<String>), Failure> {
         let path = Path::new(PAM_D).join(&service);
         let Some(text) = file::read_text(&scratch.path(&path))? else { continue };
         let asks = asks_for_password(&text, &scratch.machine());
-        put(&scratch, &path, &asks)?;
+        scratch.put(&path, &asks)?;
         notes.push(format!("{}: {why}; it asks for the password now", path.display()));
         if let Some(why) = fault(&scratch.machine(), &service) {
             notes.push(format!("{}: {why}: look at it", path.display()));
@@ -86,11 +89,6 @@ fn take_out(state: &State) -> Result<(Vec<String>, Vec<String>), Failure> {
         file::write(path, &text, Some(path))?;
     }
     Ok((changed.iter().map(|path| path.display().to_string()).collect(), notes))
-}
-
-fn put(scratch: &Scratch, path: &Path, text: &str) -> Result<(), Failure> {
-    let place = scratch.path(path);
-    fs::write(&place, text).map_err(|error| Failure::write(place.display(), &error))
 }
 
 fn files() -> Result<Vec<PathBuf>, Failure> {
@@ -194,12 +192,10 @@ fn goes_on(line: &str) -> bool {
 /// Why a stack without the module cannot be left so.
 fn fault(machine: &Machine, service: &str) -> Option<&'static str> {
     let read = machine.service(service);
-    let stack = Stack { lines: read.lines(Kind::Auth) };
     if read.falls_back(Kind::Auth) {
         return Some("no auth line is left");
     }
-    let lines = stack.lines.iter().filter(|line| line.module() != "pam_rootok").cloned();
-    let stack = Stack { lines: lines.collect() };
+    let stack = for_others_than_root(&Stack { lines: read.lines(Kind::Auth) });
     if stack.judge(&Case::RIGHT) == Judged::No {
         return Some("nobody could log in any more");
     }

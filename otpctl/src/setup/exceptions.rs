@@ -1,6 +1,6 @@
 //! What `Match` blocks of sshd say otherwise for some, while the PAM stack is one for all.
 
-use super::sshd::{settings, wanted};
+use super::sshd::wanted;
 use super::stack::First;
 use crate::doctor::sshd_files::{Directive, Files};
 use crate::failure::Failure;
@@ -20,8 +20,7 @@ fn lines<'a>(
         for key in about.iter().map(|key| key.to_ascii_lowercase()) {
             let Some(line) = files.find(&key, Some(block)) else { continue };
             let global = files.find(&key, None).is_some_and(|global| global.place == line.place);
-            let value = settings(&line.text).first().map_or("", |(_, _, value)| *value);
-            if !global && !harmless(&key, value.trim_matches('"')) {
+            if !global && !harmless(&key, line.value.trim_matches('"')) {
                 found.push(line);
             }
         }

@@ -201,9 +201,7 @@ fn fitting(
     let mut why = "nothing fits".to_owned();
     let candidates = stack::candidates(text, first, request.first(), request.nullok);
     for candidate in candidates {
-        let place = scratch.path(path);
-        fs::write(&place, &candidate.text)
-            .map_err(|error| Failure::write(place.display(), &error))?;
+        scratch.put(path, &candidate.text)?;
         match stack::fault(&stack::auth(&scratch.machine(), &request.service)?, request.first()) {
             None if !candidate.copied => return Ok(candidate.text),
             None => {
@@ -285,8 +283,8 @@ fn common_auth(request: &Request, scratch: &Scratch, plan: &mut Plan) -> Result<
     // Its answers to debconf stay in the copy; what is enabled is told by the files.
     let answers = format!("File{{{root}/debconf.dat}}");
     Tool::need("pam-auth-update", &arguments)?.env("DEBCONF_DB_REPLACE", answers).run()?;
-    let common = scratch.path(Path::new("/etc/pam.d/common-auth"));
-    let text = file::read_text(&common)?.unwrap_or_default();
+    let common = Path::new("/etc/pam.d/common-auth");
+    let text = file::read_text(&scratch.path(common))?.unwrap_or_default();
     if !text.contains("pam_otp.so") {
         return Err(Failure::failed(
             "pam-auth-update leaves /etc/pam.d/common-* alone, since they were edited by hand; set \
@@ -294,8 +292,7 @@ fn common_auth(request: &Request, scratch: &Scratch, plan: &mut Plan) -> Result<
         ));
     }
     if request.nullok {
-        let text = text.replace("pam_otp.so", "pam_otp.so nullok");
-        fs::write(&common, text).map_err(|error| Failure::write(common.display(), &error))?;
+        scratch.put(common, &text.replace("pam_otp.so", "pam_otp.so nullok"))?;
     }
     for service in ["login", "sshd", "sudo"] {
         let machine = scratch.machine();

@@ -1,7 +1,6 @@
 //! sshd's own settings: the file of ours among them, what counts in the end, and how sshd learns of
 //! a change.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -14,10 +13,10 @@ use pam_stack::Machine;
 
 use super::alarm::has_systemd;
 use super::stack::First;
-use super::state::Setup;
 use super::tool::Tool;
 use super::{exceptions, file};
 use crate::doctor::sshd_files::Files;
+use crate::doctor::sshd_settings::Settings;
 use crate::failure::Failure;
 
 pub(super) const CONFIGURATION: &str = "/etc/ssh/sshd_config";
@@ -51,9 +50,9 @@ pub(super) fn drop_in(first: First) -> String {
     head.to_owned() + &lines.concat()
 }
 
-/// Whether a setup is one with the key first.
-pub(super) fn key_first(setup: &Setup) -> bool {
-    setup.record.request.contains("--first key")
+/// Whether a file is ours among sshd's.
+pub(super) fn is_drop_in(path: &Path) -> bool {
+    path == Path::new(DROP_IN)
 }
 
 /// Removes our file where no record tells of it, and nobody has changed it. Whether it was there.
@@ -101,7 +100,7 @@ fn includes(text: &str) -> bool {
 }
 
 /// The settings of a file: line number, key in lower case, value.
-pub(super) fn settings(text: &str) -> Vec<(usize, String, &str)> {
+fn settings(text: &str) -> Vec<(usize, String, &str)> {
     let lines = (1..).zip(text.lines().map(str::trim));
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
@@ -115,7 +114,7 @@ pub(super) fn settings(text: &str) -> Vec<(usize, String, &str)> {
 }
 
 /// What sshd makes of its configuration, by key in lower case.
-pub(super) struct Effective(BTreeMap<String, String>);
+pub(super) struct Effective(Settings);
 
 impl Effective {
     /// For everybody whom no `Match` block is about.
@@ -132,12 +131,11 @@ impl Effective {
     fn told(arguments: &[&str]) -> Result<Self, Failure> {
         prepare();
         let told = Tool::need("sshd", arguments)?.run()?;
-        let pairs = told.lines().filter_map(|line| line.split_once(' '));
-        Ok(Self(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()))
+        Ok(Self(Settings::parse(&told, None)))
     }
 
     pub(super) fn get(&self, key: &str) -> &str {
-        self.0.get(&key.to_ascii_lowercase()).map_or("", String::as_str)
+        self.0.get(&key.to_ascii_lowercase())
     }
 
     /// Whether all that has to count does.
@@ -279,7 +277,8 @@ mod tests {
     #[test]
     fn what_keeps_everybody_without_a_key_out_is_known() {
         let of = |pairs: &[(&str, &str)]| {
-            Effective(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+            let lines = pairs.iter().map(|(key, value)| format!("{key} {value}\n"));
+            Effective(Settings::parse(&lines.collect::<String>(), None))
         };
         let off = [("passwordauthentication", "no"), ("kbdinteractiveauthentication", "no")];
         for (methods, keys) in [

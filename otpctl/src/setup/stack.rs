@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use pam_stack::{Action, Case, Code, Entry, Judged, Kind, Line, Machine, Mode, Role, Stack};
 
+use serde::{Deserialize, Serialize};
+
 use super::marks;
 use crate::failure::Failure;
 
 /// What proves who logs in, before the code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 pub(crate) enum First {
     /// What the stack asks for now.
     Password,
@@ -155,16 +157,19 @@ fn bracketed(word: &str) -> String {
     }
 }
 
+/// The stack as it is for whoever is not root and runs su: what setup is about.
+pub(super) fn for_others_than_root(stack: &Stack) -> Stack {
+    let others = stack.lines.iter().filter(|line| line.module() != "pam_rootok");
+    Stack { lines: others.cloned().collect() }
+}
+
 /// What is wrong with a stack that was edited; the reason, for the person.
 pub(super) fn fault(stack: &Stack, with: First) -> Option<String> {
     let Some((_, ours)) = code_line(stack) else {
         return Some("the line would not be reached: an earlier one ends the stack".to_owned());
     };
     let place = format!("{}:{}", ours.place.file.display(), ours.place.line);
-    // Root who runs su, and nobody else: not what this is about.
-    let others: Vec<_> =
-        stack.lines.iter().filter(|line| line.module() != "pam_rootok").cloned().collect();
-    let stack = Stack { lines: others };
+    let stack = for_others_than_root(stack);
     let (at, _) = code_line(&stack)?;
     if let Judged::Some(_, run) | Judged::Always(run) = stack.judge(&Case::NO_CODE) {
         return Some(format!(
@@ -233,6 +238,12 @@ impl Scratch {
     /// Where a file of the machine is here.
     pub(super) fn path(&self, file: &Path) -> PathBuf {
         self.folder.join(file.strip_prefix("/").unwrap_or(file))
+    }
+
+    /// Makes a file what it is to become.
+    pub(super) fn put(&self, file: &Path, text: &str) -> Result<(), Failure> {
+        let place = self.path(file);
+        std::fs::write(&place, text).map_err(|error| Failure::write(place.display(), &error))
     }
 
     pub(super) fn machine(&self) -> Machine {

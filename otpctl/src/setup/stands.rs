@@ -1,7 +1,5 @@
 //! Whether a setup that is to be kept is still there: as it was made, or so that a code is asked for.
 
-use std::path::Path;
-
 use super::sshd;
 use super::stack::{self, First};
 use super::state::{Place, Setup};
@@ -37,8 +35,8 @@ fn gone(what: &str, why: &str) -> Failure {
 
 /// Why what somebody made of a file does not ask for a code; `None` where it does.
 fn fault(setup: &Setup, place: &Place) -> Result<Option<String>, Failure> {
-    let first = if sshd::key_first(setup) { First::Key } else { First::Password };
-    if place.path == Path::new(sshd::DROP_IN) {
+    let first = setup.record.sshd.unwrap_or(First::Password);
+    if sshd::is_drop_in(&place.path) {
         return Ok(sshd::check(first, None).err().map(|failure| failure.message));
     }
     let machine = pam_stack::Machine::at("/");

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::authselect::Switch;
 use super::file::{self, Change};
+use super::stack::First;
 use crate::failure::{Exit, Failure};
 
 /// The folder of the state.
@@ -31,8 +32,8 @@ pub(super) struct Record {
     /// When it began, in Unix milliseconds, and when it is undone unless it is kept.
     pub(super) begun: i64,
     pub(super) undo_at: i64,
-    /// sshd has to read its configuration again.
-    pub(super) reload: bool,
+    /// What sshd is to ask for before the code, where it is concerned.
+    pub(super) sshd: Option<First>,
     /// A program that takes the setup out where its files were changed by others since.
     pub(super) otherwise: Option<Vec<String>>,
     /// What authselect was told to do, after the files.
@@ -91,6 +92,11 @@ impl State {
     /// The setup that waits to be kept or undone.
     pub(super) fn pending(&self) -> Result<Option<Setup>, Failure> {
         Setup::read(self.folder.join("pending"))
+    }
+
+    /// Whether it is this setup that waits.
+    pub(super) fn awaits(&self, setup: &Setup) -> Result<bool, Failure> {
+        Ok(self.pending()?.is_some_and(|pending| pending.record.id == setup.record.id))
     }
 
     /// Those that were kept, by service.

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::file;
 use super::marks;
 use super::sshd;
+use super::stack::First;
 use super::state::{Place, Setup};
 use super::tool::Tool;
 use crate::failure::Failure;
@@ -38,7 +39,8 @@ pub(super) fn undo(setup: &Setup) -> Result<Vec<String>, Failure> {
             continue;
         }
         // The code alone must not let in: the key is asked for until the password is.
-        if done.failed.is_some() && sshd::key_first(setup) && is_of_sshd(place) {
+        let key_first = setup.record.sshd == Some(First::Key);
+        if done.failed.is_some() && key_first && sshd::is_drop_in(&place.path) {
             continue;
         }
         done.add(take_back(setup, n, place));
@@ -71,10 +73,6 @@ impl Done {
             }
         }
     }
-}
-
-fn is_of_sshd(place: &Place) -> bool {
-    place.path == Path::new(sshd::DROP_IN)
 }
 
 /// Whether a file is one that pam-auth-update writes.
@@ -178,7 +176,7 @@ mod tests {
             request: "sudo".to_owned(),
             begun: 0,
             undo_at: 0,
-            reload: false,
+            sshd: None,
             otherwise: None,
             authselect: None,
             files: vec![Place { path, before, after: true }],
