@@ -11,6 +11,7 @@ mod import;
 mod login;
 mod manual;
 mod method;
+mod program;
 mod render;
 mod secret_file;
 mod setup;

@@ -11,6 +11,7 @@ use otpd::{
     engine::{Engine, Facts, Ports},
     journal,
     keys::Keys,
+    maintenance::{self, Task},
     notify, process, service,
     store::sqlite::{self, Initialised, Options, Owner, SqliteStore},
 };
@@ -50,6 +51,16 @@ enum Command {
     },
     /// Print the configuration as it counts, defaults included
     ShowConfig,
+    /// For `otpctl import`
+    Import,
+    /// For `otpctl export`
+    Export,
+    /// For `otpctl backup`
+    Backup,
+    /// For `otpctl restore`
+    Restore,
+    /// For `otpctl key rotate`
+    RotateKey,
 }
 
 /// What ends the daemon; the text says what to do.
@@ -61,6 +72,11 @@ fn main() -> ExitCode {
         Some(Command::CheckConfig { directories }) => check_config(&arguments, directories),
         Some(Command::ShowConfig) => show_config(&arguments),
         Some(Command::Init) => init(&arguments),
+        Some(Command::Import) => maintain(&arguments, Task::Import),
+        Some(Command::Export) => maintain(&arguments, Task::Export),
+        Some(Command::Backup) => maintain(&arguments, Task::Backup),
+        Some(Command::Restore) => maintain(&arguments, Task::Restore),
+        Some(Command::RotateKey) => maintain(&arguments, Task::Rotate),
         None => serve(&arguments),
     };
     match result {
@@ -135,6 +151,10 @@ fn init(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn maintain(arguments: &Arguments, task: Task) -> Result<(), Failure> {
+    maintenance::run(task, &arguments.config, credentials())
 }
 
 fn serve(arguments: &Arguments) -> Result<(), Failure> {
@@ -302,6 +322,7 @@ mod tests {
 
         let (_, commands) = manual.split_once(".SH COMMANDS\n").unwrap();
         let (commands, _) = commands.split_once(".SH ").unwrap();
+        let commands = commands.replace(".TQ\n", ".TP\n");
         let tags = commands.split(".TP\n.B ").skip(1).filter_map(|entry| entry.lines().next());
         let names = program.get_subcommands().map(clap::Command::get_name);
         assert_eq!(tags.collect::<BTreeSet<_>>(), names.collect());

@@ -16,6 +16,7 @@ use super::shape::listed;
 use crate::bus::Session;
 use crate::commands::config;
 use crate::failure::{Exit, Failure};
+use crate::program;
 use crate::render::Output;
 
 const SYSTEMCTL: &str = "/usr/bin/systemctl";
@@ -35,7 +36,7 @@ pub(crate) fn configuration() -> (Option<Configuration>, Subject) {
         }
         Err(failure) => return (None, refused(subject, &failure)),
     }
-    let shown = config::answer(&["show-config"], None);
+    let shown = program::answer(&["show-config"], None);
     let read = shown.ok().and_then(|text| toml::from_str::<Configuration>(&text).ok());
     match &read {
         Some(configuration) => subject.findings.extend(policies(configuration)),

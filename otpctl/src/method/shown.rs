@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::parameter::milliseconds;
 use super::{BUILT_IN, meant};
-use crate::commands::config;
 use crate::failure::Failure;
+use crate::program;
 
 /// The main file where nothing else is said.
 const MAIN: &str = "/etc/otpd/otpd.toml";
@@ -32,7 +32,7 @@ impl Configuration {
         struct Shown {
             method: Vec<Method>,
         }
-        let text = config::answer(&["show-config"], main)?;
+        let text = program::answer(&["show-config"], main)?;
         let files = text.lines().map_while(|line| line.strip_prefix("# ")).map(PathBuf::from);
         let shown: Shown = toml::from_str(&text).map_err(|error| {
             let why = error.message();

@@ -13,6 +13,7 @@ pub mod contact;
 pub mod enrolment;
 pub mod error;
 pub mod hotp;
+pub mod import;
 pub mod issued;
 pub mod out_of_band;
 pub mod policy;

@@ -9,6 +9,7 @@ mod context;
 mod document;
 mod error;
 pub mod limits;
+pub mod maintenance;
 pub mod names;
 mod policy;
 #[cfg(feature = "proxy")]

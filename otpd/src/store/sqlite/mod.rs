@@ -6,6 +6,7 @@ mod fault;
 mod file;
 mod init;
 mod lists;
+pub mod lock;
 mod messages;
 mod register;
 mod rows;
@@ -22,6 +23,7 @@ use tokio::sync::{oneshot, watch};
 pub use self::init::{Initialised, Owner, init};
 use self::{
     database::Database,
+    lock::Lock,
     worker::{Change, Query, Task, Worker},
 };
 use super::{
@@ -55,6 +57,8 @@ pub struct SqliteStore {
     ended: watch::Sender<bool>,
     path: PathBuf,
     schema: u32,
+    /// Kept for as long as the file is open.
+    _lock: Lock,
 }
 
 impl SqliteStore {
@@ -65,14 +69,15 @@ impl SqliteStore {
     /// [`StoreError::Setup`], with what to do, when the file is missing, a symbolic link,
     /// accessible to others, not `options.owner`'s, not a store of otpd or one of a newer otpd;
     /// when `keys` are not its keys; when accounts were deleted, renamed or added by other hands.
-    /// [`StoreError::Unavailable`] when it cannot be read or written.
+    /// [`StoreError::Unavailable`] when it cannot be read or written, or is being replaced.
     pub fn open(path: &Path, keys: &Keys, options: Options) -> Result<Self, StoreError> {
         let path = file::place(path, options.owner)?;
+        let lock = Lock::shared(&path)?;
         file::check(&path, options.owner)?;
-        Self::start(&path, keys, options).map_err(|error| locate(&path, error))
+        Self::start(&path, keys, options, lock).map_err(|error| locate(&path, error))
     }
 
-    fn start(path: &Path, keys: &Keys, options: Options) -> Result<Self, StoreError> {
+    fn start(path: &Path, keys: &Keys, options: Options, lock: Lock) -> Result<Self, StoreError> {
         let database = Database::open(path, keys)?;
         let schema = schema::version(&database.connection)?;
         let (ended, _) = watch::channel(false);
@@ -83,6 +88,7 @@ impl SqliteStore {
             ended,
             path: path.to_owned(),
             schema: u32::try_from(schema).unwrap_or(u32::MAX),
+            _lock: lock,
         })
     }
 

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../schema/0002.sql"),
     include_str!("../schema/0003.sql"),
     include_str!("../schema/0004.sql"),
+    include_str!("../schema/0005.sql"),
 ];
 
 /// Makes the first version's tables and all that follow, in a file that has none.
@@ -100,7 +101,7 @@ mod tests {
         assert_eq!(refusal(""), Ok(()));
         assert!(refusal("PRAGMA application_id = 1").unwrap_err().contains("not a store of otpd"));
         assert!(refusal("PRAGMA user_version = 0").unwrap_err().contains("not a store of otpd"));
-        assert!(refusal("PRAGMA user_version = 5").unwrap_err().contains("schema version 5"));
+        assert!(refusal("PRAGMA user_version = 6").unwrap_err().contains("schema version 6"));
         assert!(refusal("PRAGMA user_version = -1").unwrap_err().contains("schema version"));
     }
 }

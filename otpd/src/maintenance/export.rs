@@ -1,0 +1,7 @@
+//! `otpctl export`
+
+use super::{Failure, Site};
+
+pub(super) fn run(_site: &Site) -> Result<(), Failure> {
+    Err("is not there yet".into())
+}

@@ -1,0 +1,98 @@
+//! What otpd's own program does with the store beside the daemon, for otpctl: it is told on its
+//! standard input what to do ([`otp_ipc::maintenance`]), and root alone may have it done.
+
+mod backup;
+mod export;
+mod import;
+mod restore;
+mod rotate;
+
+use std::{
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use nix::unistd::{User, geteuid};
+use otp_ipc::maintenance::{REQUEST, read_frame};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    config::{Config, Loaded},
+    journal, process,
+};
+
+/// What a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Take tokens over from other programs.
+    Import,
+    /// Give tokens to other programs.
+    Export,
+    /// Write the store to an encrypted file.
+    Backup,
+    /// Put such a file in the store's place.
+    Restore,
+    /// Give the store a new key.
+    Rotate,
+}
+
+/// Why it was not done; the text says what to do.
+pub type Failure = Box<dyn std::error::Error>;
+
+/// Where the store and its keys are, and whose they are.
+struct Site {
+    loaded: Loaded,
+    account: User,
+    /// Where the service manager put the credentials.
+    credentials: Option<PathBuf>,
+}
+
+impl Site {
+    fn store(&self) -> &Path {
+        &self.loaded.config.store.path
+    }
+
+    fn key_file(&self) -> &Path {
+        &self.loaded.config.key_file
+    }
+
+    /// The user id that owns the store.
+    fn owner(&self) -> u32 {
+        self.account.uid.as_raw()
+    }
+
+    /// Becomes the daemon's own user for good.
+    fn drop_privileges(&self) -> Result<(), Failure> {
+        Ok(process::drop_privileges(&self.account)?)
+    }
+}
+
+/// Does `task` as the request on the standard input says.
+///
+/// # Errors
+/// What is wrong and what to do about it.
+pub fn run(task: Task, file: &Path, credentials: Option<PathBuf>) -> Result<(), Failure> {
+    process::harden()?;
+    if !geteuid().is_root() {
+        return Err("only root may do this".into());
+    }
+    journal::init(false, log::LevelFilter::Info)?;
+    let loaded = Config::load(file, credentials.as_deref())?;
+    let account = process::daemon_account(&loaded.config.user)?;
+    let site = Site { loaded, account, credentials };
+    match task {
+        Task::Import => import::run(&site),
+        Task::Export => export::run(&site),
+        Task::Backup => backup::run(&site),
+        Task::Restore => restore::run(&site),
+        Task::Rotate => rotate::run(&site),
+    }
+}
+
+/// The request, which is the first frame of the standard input.
+fn request<T: DeserializeOwned>(from: &mut impl Read) -> Result<T, Failure> {
+    let frame = read_frame(from, REQUEST)?;
+    let frame = frame.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+    // The parser's own words may repeat what it read.
+    serde_json::from_slice(&frame).map_err(|_| "this is no request of otpctl's".into())
+}
