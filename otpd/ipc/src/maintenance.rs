@@ -11,6 +11,19 @@ pub const REQUEST: u64 = 64 * 1024;
 /// Longest file that is imported, in bytes.
 pub const FILE: u64 = 64 * 1024 * 1024;
 
+/// The names of the formats that are imported, as people type them.
+pub const FORMATS: [&str; 9] = [
+    "google-authenticator",
+    "oath",
+    "pskc",
+    "otpauth",
+    "google-export",
+    "aegis",
+    "andotp",
+    "freeipa",
+    "csv",
+];
+
 /// Writes `bytes` after their length.
 ///
 /// # Errors

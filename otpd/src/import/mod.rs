@@ -1,6 +1,9 @@
 //! Files of other programs. Each format is read by one function that is given bytes and returns
 //! what the file tells: no file is opened here, nothing is looked up, nothing is decided.
 
+mod google_authenticator;
+mod oath_usersfile;
+
 use std::fmt;
 
 use jiff::tz::TimeZone;
@@ -10,6 +13,48 @@ use otp_core::{
     token::{Algorithm, Factor},
 };
 use zeroize::Zeroizing;
+
+/// A kind of file.
+#[derive(Debug)]
+pub struct Format {
+    /// Its name on the command line, one of [`otp_ipc::maintenance::FORMATS`].
+    pub name: &'static str,
+    /// Whether the bytes look like one: cheap, and wrong at times.
+    recognised: fn(&[u8]) -> bool,
+    read: fn(&[u8], &Circumstances) -> Result<Contents, Reject>,
+}
+
+/// Every kind, in the order in which they are guessed: those with an unmistakable mark first.
+pub const FORMATS: &[Format] = &[
+    Format { name: "oath", recognised: oath_usersfile::recognised, read: oath_usersfile::read },
+    Format {
+        name: "google-authenticator",
+        recognised: google_authenticator::recognised,
+        read: google_authenticator::read,
+    },
+];
+
+impl Format {
+    /// The kind of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FORMATS.iter().find(|format| format.name == name)
+    }
+
+    /// The kind that the bytes look like.
+    #[must_use]
+    pub fn guessed(bytes: &[u8]) -> Option<&'static Self> {
+        FORMATS.iter().find(|format| (format.recognised)(bytes))
+    }
+
+    /// What a file of this kind tells.
+    ///
+    /// # Errors
+    /// Why the file as a whole is not taken.
+    pub fn read(&self, bytes: &[u8], circumstances: &Circumstances) -> Result<Contents, Reject> {
+        (self.read)(bytes, circumstances)
+    }
+}
 
 /// What a reader is told besides the bytes.
 pub struct Circumstances {
@@ -82,5 +127,20 @@ impl fmt::Display for Reject {
             0 => f.write_str(&self.reason),
             line => write!(f, "line {line}: {}", self.reason),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_has_a_name_of_its_own_that_otpctl_offers() {
+        for format in FORMATS {
+            assert!(otp_ipc::maintenance::FORMATS.contains(&format.name), "{}", format.name);
+            assert!(std::ptr::eq(Format::named(format.name).unwrap(), format));
+        }
+        assert!(Format::named("no-such-format").is_none());
+        assert!(Format::guessed(b"").is_none());
     }
 }
