@@ -63,7 +63,8 @@ fn token(bytes: &[u8], circumstances: &Circumstances) -> Result<Row, Refused> {
     let pace = options.rate_limit()?;
     let window = options.within("WINDOW_SIZE", WINDOW, 100)?;
     if window != WINDOW {
-        warnings.push(format!("WINDOW_SIZE {window} is not taken over: the method's window counts"));
+        warnings
+            .push(format!("WINDOW_SIZE {window} is not taken over: the method's window counts"));
     }
     options.remarks(&mut warnings);
     let counter = options.leading("HOTP_COUNTER");
@@ -187,9 +188,8 @@ impl<'a> Options<'a> {
         let recorded = match self.find("DISALLOW_REUSE") {
             None => present.saturating_add(1),
             Some((line, value)) => {
-                let used = steps(value).ok_or_else(|| {
-                    (line, format!("DISALLOW_REUSE cannot be read: {NOBODY}"))
-                })?;
+                let used = steps(value)
+                    .ok_or_else(|| (line, format!("DISALLOW_REUSE cannot be read: {NOBODY}")))?;
                 let last = used.into_iter().max();
                 if last.is_some_and(|last| last > present.saturating_add(REACH)) {
                     let text = "DISALLOW_REUSE names a code of the future: the clock was wrong \
@@ -289,11 +289,13 @@ fn scratch_codes(bytes: &[u8], warnings: &mut Vec<String>) -> Vec<Digits> {
         }
     }
     if let Some(line) = end {
-        warnings.push(format!("line {line} is no scratch code; {lost} codes after it never counted"));
+        warnings
+            .push(format!("line {line} is no scratch code; {lost} codes after it never counted"));
     }
     if !codes.is_empty() {
         let left = codes.len();
-        warnings.push(format!("{left} scratch codes of 8 digits; replace them: otpctl recovery new"));
+        warnings
+            .push(format!("{left} scratch codes of 8 digits; replace them: otpctl recovery new"));
     }
     codes
 }

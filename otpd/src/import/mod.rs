@@ -47,6 +47,12 @@ impl Format {
         FORMATS.iter().find(|format| (format.recognised)(bytes))
     }
 
+    /// Whether its users are accounts of a system, not what people called themselves elsewhere.
+    #[must_use]
+    pub fn names_accounts(&self) -> bool {
+        matches!(self.name, "oath" | "freeipa")
+    }
+
     /// What a file of this kind tells.
     ///
     /// # Errors
@@ -163,7 +169,11 @@ mod tests {
     #[test]
     fn every_format_has_a_name_of_its_own_that_otpctl_offers() {
         for format in FORMATS {
-            assert!(otp_ipc::maintenance::import::FORMATS.contains(&format.name), "{}", format.name);
+            assert!(
+                otp_ipc::maintenance::import::FORMATS.contains(&format.name),
+                "{}",
+                format.name
+            );
             assert!(std::ptr::eq(Format::named(format.name).unwrap(), format));
         }
         assert!(Format::named("no-such-format").is_none());
