@@ -13,6 +13,7 @@ pub mod maintenance;
 pub mod notify;
 pub mod poster;
 pub mod process;
+mod pskc;
 pub mod service;
 pub mod store;
 pub mod template;
