@@ -2,6 +2,8 @@
 //! and new keys. The program reads frames from its standard input: a request as JSON, then what
 //! belongs to it. It answers on standard output, and says on standard error why it failed.
 
+pub mod import;
+
 use std::io::{self, Read, Write};
 
 use zeroize::Zeroizing;
@@ -10,19 +12,6 @@ use zeroize::Zeroizing;
 pub const REQUEST: u64 = 64 * 1024;
 /// Longest file that is imported, in bytes.
 pub const FILE: u64 = 64 * 1024 * 1024;
-
-/// The names of the formats that are imported, as people type them.
-pub const FORMATS: [&str; 9] = [
-    "google-authenticator",
-    "oath",
-    "pskc",
-    "otpauth",
-    "google-export",
-    "aegis",
-    "andotp",
-    "freeipa",
-    "csv",
-];
 
 /// Writes `bytes` after their length.
 ///

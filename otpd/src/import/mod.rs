@@ -20,7 +20,7 @@ use std::fmt;
 use jiff::tz::TimeZone;
 use otp_core::{
     code::Digits,
-    secret::Secret,
+    secret::{self, Secret},
     token::{Algorithm, Factor},
 };
 use zeroize::Zeroizing;
@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 /// A kind of file.
 #[derive(Debug)]
 pub struct Format {
-    /// Its name on the command line, one of [`otp_ipc::maintenance::FORMATS`].
+    /// Its name on the command line, one of [`otp_ipc::maintenance::import::FORMATS`].
     pub name: &'static str,
     /// Whether the bytes look like one: cheap, and wrong at times.
     recognised: fn(&[u8]) -> bool,
@@ -67,6 +67,12 @@ impl Format {
     #[must_use]
     pub fn guessed(bytes: &[u8]) -> Option<&'static Self> {
         FORMATS.iter().find(|format| (format.recognised)(bytes))
+    }
+
+    /// Whether its users are accounts of a system, not what people called themselves elsewhere.
+    #[must_use]
+    pub fn names_accounts(&self) -> bool {
+        matches!(self.name, "oath" | "freeipa")
     }
 
     /// What a file of this kind tells.
@@ -143,6 +149,32 @@ pub struct Contents {
     pub rejects: Vec<Reject>,
 }
 
+/// Shortest key in bytes that nobody is warned of (RFC 4226 R6).
+const AMPLE: usize = 16;
+
+/// A key that may be taken; a short one adds a warning.
+///
+/// # Errors
+/// Why it may not: too short, too long, or one that examples use and no device has.
+fn key(bytes: Zeroizing<Vec<u8>>, warnings: &mut Vec<String>) -> Result<Secret, String> {
+    let length = bytes.len();
+    if length > 0 && bytes.iter().all(|byte| *byte == 0) {
+        return Err("the key is all zeros, as in examples; enrol the user anew".into());
+    }
+    if length < secret::SHORTEST {
+        let bits = 8 * length;
+        return Err(format!("the key has {bits} bits, 80 are the least; enrol the user anew"));
+    }
+    let key = Secret::new(bytes).map_err(|_| {
+        format!("the key has {length} bytes, {} are the most; enrol the user anew", secret::LONGEST)
+    })?;
+    if length < AMPLE {
+        let bits = 8 * length;
+        warnings.push(format!("the key has {bits} bits, fewer than the 128 that are advised"));
+    }
+    Ok(key)
+}
+
 impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
@@ -159,7 +191,11 @@ mod tests {
     #[test]
     fn every_format_has_a_name_of_its_own_that_otpctl_offers() {
         for format in FORMATS {
-            assert!(otp_ipc::maintenance::FORMATS.contains(&format.name), "{}", format.name);
+            assert!(
+                otp_ipc::maintenance::import::FORMATS.contains(&format.name),
+                "{}",
+                format.name
+            );
             assert!(std::ptr::eq(Format::named(format.name).unwrap(), format));
         }
         assert!(Format::named("no-such-format").is_none());
