@@ -10,7 +10,7 @@ use otp_core::{
 };
 
 use super::{
-    Circumstances, Contents, Reject, Row,
+    Circumstances, Contents, Reject, Row, key,
     value::{self, Refused, Seed, first_lines},
 };
 
@@ -134,7 +134,8 @@ impl<'a> Values<'a> {
         let columns = self.columns;
         let serial = self.get(Some(columns.serial)).ok_or("the serial number is missing")?;
         let seed = self.get(Some(columns.seed)).ok_or("the seed is missing")?;
-        let secret = value::secret(value::hex(seed.as_bytes())?)?;
+        let mut warnings = Vec::new();
+        let secret = key(value::hex(seed.as_bytes())?, &mut warnings)?;
         let digits = self.number(columns.digits, "length of a code")?.unwrap_or(6);
         let digits = value::digits(digits)?;
         let algorithm = self.algorithm(secret.expose().len())?;
@@ -150,12 +151,12 @@ impl<'a> Values<'a> {
                 return Err(format!("tokens of the type \"{kind}\" are not known here"));
             }
         };
-        let counted = factor != Factor::Hotp || counter.is_some();
-        let seed = Seed { secret, factor, algorithm, digits };
+        if factor == Factor::Hotp && counter.is_none() {
+            warnings.push("the file has no counter: 0 is taken, as of a new token".into());
+        }
+        let seed = Seed { secret, factor, algorithm, digits, warnings };
         let row = seed.row(line, counter.unwrap_or_default(), now_ms);
-        let warning = "the file has no counter: 0 is taken, as of a new token".to_owned();
-        let warnings = if counted { Vec::new() } else { vec![warning] };
-        Ok(Row { label: value::label(serial), warnings, ..row })
+        Ok(Row { label: value::label(serial), ..row })
     }
 
     /// privacyIDEA has the counter where LinOTP has a time step, which alone names a hash function
@@ -240,8 +241,8 @@ mod tests {
             (format!(",{HEX}"), "the serial number is missing"),
             (format!("OATH1,{HEX}0,totp"), "hexadecimal"),
             (format!("OATH1,{HEX}zz,totp"), "hexadecimal"),
-            ("OATH1,3132,totp".into(), "10 to 128 bytes"),
-            (format!("OATH1,{zeros},totp"), "all zeros"),
+            ("OATH1,3132,totp".into(), "the key has"),
+            (format!("OATH1,{zeros},totp"), "the key is all zeros"),
             (format!("OATH1,{HEX},ocra,OCRA-1:HOTP-SHA1-6:QN08"), "the length of a code"),
             (format!("OATH1,{HEX},motp,6"), "\"motp\""),
             (format!("OATH1,{HEX},totp,six"), "the length of a code is not a number"),

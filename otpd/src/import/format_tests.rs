@@ -104,10 +104,10 @@ fn each_format_is_recognised_and_no_other_is_mistaken_for_it() {
 
 #[test]
 fn there_is_a_reader_for_each_name() {
-    for name in otp_ipc::maintenance::FORMATS {
+    for name in otp_ipc::maintenance::import::FORMATS {
         assert!(Format::named(name).is_some(), "{name}");
     }
-    assert_eq!(FORMATS.len(), otp_ipc::maintenance::FORMATS.len());
+    assert_eq!(FORMATS.len(), otp_ipc::maintenance::import::FORMATS.len());
 }
 
 /// Everything that is shown of what was read.

@@ -8,7 +8,7 @@ use otp_core::token::{Algorithm, Factor};
 use zeroize::Zeroizing;
 
 use super::{
-    Circumstances, Contents, Reject, Row,
+    Circumstances, Contents, Reject, Row, key,
     value::{self, Refused, Seed, mentions, refused},
 };
 
@@ -149,10 +149,11 @@ fn take(entry: Entry, circumstances: &Circumstances, contents: &mut Contents) {
 }
 
 fn row(entry: &Entry, circumstances: &Circumstances) -> Result<Row, Refused> {
-    let key = entry
+    let mut warnings = Vec::new();
+    let bytes = entry
         .bytes("otpkey")?
         .ok_or("the key is missing: search as the Directory Manager, others are not given it")?;
-    let secret = value::secret(Zeroizing::new(key.to_vec()))?;
+    let secret = key(Zeroizing::new(bytes.to_vec()), &mut warnings)?;
     let algorithm = entry.text("otpalgorithm")?.map(value::algorithm).transpose()?;
     let digits = entry
         .number("otpdigits")?
@@ -167,7 +168,8 @@ fn row(entry: &Entry, circumstances: &Circumstances) -> Result<Row, Refused> {
         (false, true) => Factor::Hotp,
         _ => return Err("it does not say whether its codes go by time or by counter".into()),
     };
-    let seed = Seed { secret, factor, algorithm: algorithm.unwrap_or(Algorithm::Sha1), digits };
+    let algorithm = algorithm.unwrap_or(Algorithm::Sha1);
+    let seed = Seed { secret, factor, algorithm, digits, warnings };
     let below = |attribute: &str, number: Option<i64>| {
         let number = number.map(|number| u64::try_from(number).ok().filter(|n| *n < u64::MAX));
         match number {

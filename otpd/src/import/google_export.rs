@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use otp_core::token::{Algorithm, Factor};
 
 use super::{
-    Circumstances, Contents, Reject, Row,
+    Circumstances, Contents, Reject, Row, key,
     value::{self, Refused, Seed, begins, first_lines},
 };
 
@@ -181,9 +181,9 @@ fn row(line: usize, token: &Parameters, now_ms: i64) -> Result<Row, Refused> {
         _ => return Err("the length of its codes is not known".into()),
     };
     let counter = u64::try_from(token.counter).map_err(|_| "its counter is below 0")?;
-    let secret = value::secret(Zeroizing::new(token.secret.to_vec()))?;
-    let row = Seed { secret, factor, algorithm, digits }.row(line, counter, now_ms);
-    Ok(Row { label: value::label(&token.issuer), warnings, ..row })
+    let secret = key(Zeroizing::new(token.secret.to_vec()), &mut warnings)?;
+    let row = Seed { secret, factor, algorithm, digits, warnings }.row(line, counter, now_ms);
+    Ok(Row { label: value::label(&token.issuer), ..row })
 }
 
 #[cfg(test)]
@@ -224,7 +224,8 @@ pub(super) mod tests {
         // Another program's, whose secret is "Hello!" and four bytes.
         let other = "otpauth-migration://offline?data=CikKCkhlbGxvId6tvu8SCHRlc3R1c2VyGgtleGFtcGxl\
                      LmNvbSABKAEwAhACGAEgAA%3D%3D";
-        let told = "1: testuser (example.com) T30 Sha1 6 59844054 other secret";
+        let told = "1: testuser (example.com) T30 Sha1 6 59844054 other secret [the key has 80 \
+                    bits, fewer than the 128 that are advised]";
         assert_eq!(rows("google-export", other), [told]);
         let bare = SAMPLE.replace("%3D", "").replace("otpauth", "OTPAUTH");
         assert_eq!(rows("google-export", bare).len(), 1);
@@ -263,9 +264,9 @@ pub(super) mod tests {
             (Parameters { digits: 9, ..token() }, "length of its codes"),
             (Parameters { kind: 0, ..token() }, "by time or by counter"),
             (Parameters { kind: 1, counter: -1, ..token() }, "below 0"),
-            (Parameters { secret: Bytes::new(), ..token() }, "empty"),
-            (Parameters { secret: Bytes::from_static(&[1; 9]), ..token() }, "10 to 128 bytes"),
-            (Parameters { secret: Bytes::from_static(&[1; 129]), ..token() }, "10 to 128 bytes"),
+            (Parameters { secret: Bytes::new(), ..token() }, "0 bits"),
+            (Parameters { secret: Bytes::from_static(&[1; 9]), ..token() }, "the key has"),
+            (Parameters { secret: Bytes::from_static(&[1; 129]), ..token() }, "the key has"),
         ] {
             let reason = reason("google-export", uri(&[token], 0, 1));
             assert!(reason.starts_with("line 1: ") && reason.contains(refusal), "{reason}");

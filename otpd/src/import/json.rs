@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{
-    Contents, Reject, Row,
+    Contents, Reject, Row, key,
     value::{self, Refused, Seed, refused},
 };
 
@@ -103,6 +103,8 @@ fn seed(entry: Entry) -> Result<(Seed, u64), Refused> {
         kind => return Err(format!("codes of the type \"{}\" are not known here", escaped(kind))),
     };
     let secret = base32::decode(&entry.secret.0).map_err(|error| error.to_string())?;
-    let secret = value::secret(secret)?;
-    Ok((Seed { secret, factor, algorithm: algorithm.unwrap_or(Algorithm::Sha1), digits }, counter))
+    let mut warnings = Vec::new();
+    let secret = key(secret, &mut warnings)?;
+    let algorithm = algorithm.unwrap_or(Algorithm::Sha1);
+    Ok((Seed { secret, factor, algorithm, digits, warnings }, counter))
 }

@@ -196,7 +196,7 @@ mod tests {
                 "{}",
                 format.name
             );
-            assert!(std::ptr::eq(Format::named(format.name).unwrap(), format));
+            assert_eq!(Format::named(format.name).unwrap().name, format.name);
         }
         assert!(Format::named("no-such-format").is_none());
         assert!(Format::guessed(b"").is_none());

@@ -1,9 +1,10 @@
 //! otpauth URIs, one a line (the Key URI format of Google Authenticator).
 
 use otp_core::uri;
+use zeroize::Zeroizing;
 
 use super::{
-    Circumstances, Contents, Reject, Row,
+    Circumstances, Contents, Reject, Row, key,
     value::{Refused, Seed, begins, first_lines, label, mentions, name, text},
 };
 
@@ -36,8 +37,10 @@ fn row(line: usize, uri: &str, now_ms: i64) -> Result<Row, Refused> {
         return Err("its codes are not digits (\"encoder\"); enrol the user anew".into());
     }
     let uri::Parsed { issuer, account, factor, algorithm, digits, secret, counter } = read;
-    let secret = super::value::secret(zeroize::Zeroizing::new(secret.expose().to_vec()))?;
-    let row = Seed { secret, factor, algorithm, digits }.row(line, counter, now_ms);
+    let mut warnings = Vec::new();
+    let secret = key(Zeroizing::new(secret.expose().to_vec()), &mut warnings)?;
+    let seed = Seed { secret, factor, algorithm, digits, warnings };
+    let row = seed.row(line, counter, now_ms);
     let label = issuer.as_deref().and_then(label);
     Ok(Row { user: name(&account), label, ..row })
 }
@@ -71,7 +74,7 @@ mod tests {
             (uri(&format!("steam/x?secret={BASE32}")), "the type is totp or hotp"),
             (uri(&format!("totp/Steam:x?secret={BASE32}&encoder=steam")), "not digits"),
             (uri(&format!("hotp/x?secret={BASE32}")), "hotp needs the counter"),
-            (uri("totp/x?secret=AAAAAAAAAAAAAAAA"), "all zeros"),
+            (uri("totp/x?secret=AAAAAAAAAAAAAAAA"), "the key is all zeros"),
             (uri("totp/x?secret=GEZDGNBV"), "10 to 128 bytes"),
             (uri("totp/x?secret=1111"), "A-Z and 2-7"),
             ("\nalice".into(), "begins with otpauth://"),

@@ -28,13 +28,14 @@ pub(super) struct Seed {
     pub(super) factor: Factor,
     pub(super) algorithm: Algorithm,
     pub(super) digits: u8,
+    pub(super) warnings: Vec<String>,
 }
 
 impl Seed {
     /// The row of a token of which nothing more is known: `counter` is the next one (HOTP), every
     /// step up to the present counts as used (TOTP).
     pub(super) fn row(self, line: usize, counter: u64, now_ms: i64) -> Row {
-        let Self { secret, factor, algorithm, digits } = self;
+        let Self { secret, factor, algorithm, digits, warnings } = self;
         Row {
             line,
             user: None,
@@ -50,7 +51,7 @@ impl Seed {
             disabled: false,
             recovery: Vec::new(),
             pace: None,
-            warnings: Vec::new(),
+            warnings,
         }
     }
 }
@@ -94,14 +95,6 @@ pub(super) fn begins(bytes: &[u8], start: &[u8]) -> bool {
 /// Whether the lower-case `needle` is in `bytes`, of any case.
 pub(super) fn mentions(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
-}
-
-/// A secret that can be one.
-pub(super) fn secret(bytes: Zeroizing<Vec<u8>>) -> Result<Secret, Refused> {
-    if bytes.iter().all(|byte| *byte == 0) {
-        return Err("the secret is empty or all zeros: enrol the user anew".into());
-    }
-    Secret::new(bytes).map_err(|error| format!("{error}: enrol the user anew"))
 }
 
 /// Hexadecimal digits of any case.

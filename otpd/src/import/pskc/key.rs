@@ -13,7 +13,7 @@ use super::{
     xml::{attribute, child, child_text, children, descendant},
 };
 use crate::import::{
-    Circumstances, Row,
+    Circumstances, Row, key,
     value::{self, Refused, Seed},
 };
 
@@ -61,8 +61,8 @@ impl<'a> Package<'a, '_> {
         let mut warnings = Vec::new();
         let factor = self.factor(data)?;
         let (hash, digits) = self.parameters(&mut warnings)?;
-        let secret = value::secret(self.secret(data)?)?;
-        let seed = Seed { secret, factor, algorithm: hash, digits };
+        let secret = key(self.secret(data)?, &mut warnings)?;
+        let seed = Seed { secret, factor, algorithm: hash, digits, warnings: Vec::new() };
         let counter = self.number(data, "Counter")?;
         let counter = counter.map(|counter| {
             let counter = u64::try_from(counter).ok().filter(|counter| *counter < u64::MAX);
