@@ -6,6 +6,7 @@ pub mod config;
 pub mod contained;
 pub mod directory;
 pub mod engine;
+mod export;
 pub mod import;
 pub mod journal;
 pub mod keys;
