@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use nix::unistd::geteuid;
 use otp_ipc::maintenance::write_frame;
 use serde::Serialize;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::{Exit, Failure};
 use crate::render::printable;
@@ -43,10 +43,7 @@ impl Task {
         task: &str,
         request: &impl Serialize,
     ) -> Result<Self, Failure> {
-        if !geteuid().is_root() {
-            let message = format!("{verb}: only root may do this: it reads the store and its key");
-            return Err(Failure::new(Exit::Denied, "AccessDenied", message));
-        }
+        only_root(verb)?;
         let mut child = command(&[task])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -83,9 +80,22 @@ impl Task {
         let Self { verb, child, input } = self;
         drop(input);
         let answer = child.wait_with_output();
-        let answer = answer.map_err(|error| Failure::failed(format!("{verb}: {error}")))?;
+        let mut answer = answer.map_err(|error| Failure::failed(format!("{verb}: {error}")))?;
+        if !answer.status.success() {
+            // Half an answer may be half a secret: only why it failed is told.
+            answer.stdout.zeroize();
+        }
         succeeded(verb, "Failed", answer).map(Zeroizing::new)
     }
+}
+
+/// Refuses who is not root, before anything is made or asked.
+pub(crate) fn only_root(verb: &str) -> Result<(), Failure> {
+    if geteuid().is_root() {
+        return Ok(());
+    }
+    let message = format!("{verb}: only root may do this: it reads the store and its key");
+    Err(Failure::new(Exit::Denied, "AccessDenied", message))
 }
 
 fn command(arguments: &[&str]) -> Command {

@@ -14,6 +14,7 @@ mod code;
 pub(crate) mod config;
 mod directory;
 mod enrol;
+mod export;
 mod ids;
 mod import;
 pub(crate) mod login_test;
@@ -44,6 +45,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Config(Config::Show { file }) => config::show(file.as_deref(), &out),
         Command::Provider(Provider::Import(args)) => provider::import(&args, &out),
         Command::Import(args) => import::run(&args, &out),
+        Command::Export(args) => export::run(&args, &out),
         command => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -84,6 +86,7 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Completions { .. }
         | Command::Man { .. }
         | Command::Import(_)
+        | Command::Export(_)
         | Command::Method(_)
         | Command::Doctor(_)
         | Command::LoginTest(_)
