@@ -9,6 +9,7 @@ use std::{
 use otp_core::account::Account;
 
 use super::*;
+use crate::keys::rotation::Owner;
 use crate::store::{
     Work,
     contract::{contacts, message, token, wait},
