@@ -8,6 +8,7 @@ mod commands;
 mod doctor;
 mod failure;
 mod import;
+mod key_credential;
 mod login;
 mod manual;
 mod method;

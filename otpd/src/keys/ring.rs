@@ -143,7 +143,7 @@ pub(super) fn in_place(file: &Path, owner: u32) -> Result<Option<Keys>, KeyError
 }
 
 /// Where the key is that takes the place of the one in `file`.
-pub(super) fn new_file(file: &Path) -> PathBuf {
+pub(crate) fn new_file(file: &Path) -> PathBuf {
     beside(file, "new")
 }
 
