@@ -119,11 +119,14 @@ impl Keyring {
         let found = self.keys.iter().find(|(_, keys)| fits(keys));
         found.map(|(role, keys)| (*role, keys)).ok_or_else(|| {
             let tried: Vec<_> = self.keys.iter().map(|(_, keys)| keys.source()).collect();
+            let what = match tried.as_slice() {
+                [one] => format!("{one} is not the key of this store"),
+                many => format!("none of these is the key of this store: {}", many.join(", ")),
+            };
             let unusable = self.unusable.iter().map(|error| format!("; {error}"));
             format!(
-                "{} is not the key of this store{}: restore the key and the store that belong \
-                 together; a new key does not help",
-                tried.join(", and neither "),
+                "{what}{}; restore the key and the store that belong together, a new key does not \
+                 help",
                 unusable.collect::<String>()
             )
         })
