@@ -5,6 +5,7 @@ mod doctor;
 mod export;
 mod import;
 mod issued;
+mod key;
 mod login_test;
 mod method;
 mod setup;
@@ -25,6 +26,7 @@ pub(crate) use import::Import;
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
 };
+pub(crate) use key::Key;
 pub(crate) use login_test::LoginTest;
 pub(crate) use method::{Method, MethodFiles, MethodSet};
 pub(crate) use setup::Setup;
@@ -117,6 +119,9 @@ pub(crate) enum Command {
     /// The daemon's configuration
     #[command(subcommand)]
     Config(Config),
+    /// The key that seals the store
+    #[command(subcommand)]
+    Key(Key),
     /// Show decisions, oldest first
     Audit(Audit),
     LoginTest(LoginTest),

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::Export;
 use crate::failure::Failure;
-use crate::program::{Task, only_root};
+use crate::program::{Task, need_root};
 use crate::render::{Output, printable};
 use crate::secret_file::SecretFile;
 use crate::{sources, tty};
@@ -18,7 +18,7 @@ const ENCRYPTED: &str = "pskc";
 
 /// Has otpd's own program write the tokens, and puts what it wrote where it is to go.
 pub(crate) fn run(args: &Export, out: &Output) -> Result<(), Failure> {
-    only_root("export")?;
+    need_root("export")?;
     if args.key_file.is_some() && args.format != ENCRYPTED {
         return Err(Failure::usage(format!("--key-file is for {ENCRYPTED}")));
     }

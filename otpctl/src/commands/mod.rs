@@ -17,6 +17,7 @@ mod enrol;
 mod export;
 mod ids;
 mod import;
+mod key;
 pub(crate) mod login_test;
 mod method;
 mod policy;
@@ -46,6 +47,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Provider(Provider::Import(args)) => provider::import(&args, &out),
         Command::Import(args) => import::run(&args, &out),
         Command::Export(args) => export::run(&args, &out),
+        Command::Key(command) => key::run(&command, &out),
         command => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -87,6 +89,7 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         | Command::Man { .. }
         | Command::Import(_)
         | Command::Export(_)
+        | Command::Key(_)
         | Command::Method(_)
         | Command::Doctor(_)
         | Command::LoginTest(_)

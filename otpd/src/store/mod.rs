@@ -3,11 +3,13 @@
 mod canonical;
 #[cfg(test)]
 mod contract;
+mod digest;
 mod outbox;
 mod record;
 mod register;
 pub mod seal;
 pub mod sqlite;
+mod vault;
 
 use std::{future::Future, pin::Pin};
 
@@ -140,6 +142,14 @@ pub trait TokenStore: Send + Sync {
         &'a self,
         user: &'a str,
         transition: Transition,
+    ) -> Pending<'a, Result<(), StoreError>>;
+
+    /// Removes all that there is of a user without reading it: the way on for a record that fails
+    /// its integrity check. The record goes in the same transaction.
+    fn forget<'a>(
+        &'a self,
+        user: &'a str,
+        record: AuditEvent,
     ) -> Pending<'a, Result<(), StoreError>>;
 
     /// What a login needs before its first step; `None` for a user without an account.
