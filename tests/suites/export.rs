@@ -53,8 +53,9 @@ fn keys_leave_by_roots_word_and_on_record() {
         let (alice, bob) = (enrol("alice", &[]), enrol("bob", &["--method", "hotp"]));
         let formats = ["--format", "otpauth"];
 
-        let theirs = [&["export", "alice", "--yes", "--output", "/tmp/own"], &formats[..]].concat();
-        let theirs = [&[program("otpctl").as_str()], &theirs[..]].concat();
+        let otpctl_file = program("otpctl");
+        let theirs = [&otpctl_file, "export", "alice", "--yes", "--output", "/tmp/own"];
+        let theirs = [&theirs, &formats[..]].concat();
         let denied = run(&mut command_as("alice", &theirs), b"");
         assert!(denied.code() == 3 && denied.stderr.contains("only root"), "{denied:?}");
         assert!(!Path::new("/tmp/own").exists());
@@ -132,7 +133,7 @@ fn apps_show_the_codes_of_the_uris() {
     let methods = "[[method]]\nname = \"long\"\ntype = \"totp\"\nalgorithm = \"sha256\"\n\
                    digits = 8\ntime_step = \"60s\"\ndirectories = [\"local\"]\n";
     World::run(|world| {
-        let _otpd = world.otpd(&format!("[enrolment]\nissuer = \"ACME & Söhne\"\n{methods}"));
+        let _otpd = world.otpd(&format!("[enrolment]\nissuer = \"Bäckerei ACME\"\n{methods}"));
         world.stack("login", &[&format!("required {MODULE}")]);
         let (short, long) = (enrol("alice", &[]), enrol("alice", &["--method", "long"]));
         let counting = enrol("bob", &["--method", "hotp"]);
@@ -150,7 +151,7 @@ fn apps_show_the_codes_of_the_uris() {
             (&shown[1], "alice", oathtool(&long, &["--totp=sha256", "-s", "60"])),
             (&shown[2], "bob", counting.at(5)),
         ] {
-            assert_eq!((&shown["user"], &shown["issuer"]), (&user.into(), &"ACME & Söhne".into()));
+            assert_eq!((&shown["user"], &shown["issuer"]), (&user.into(), &"Bäckerei ACME".into()));
             assert_eq!(shown["code"], code.as_str());
         }
     });
@@ -169,14 +170,12 @@ fn pskc_is_read_by_others_and_by_us() {
             fs::write(KEY, key).unwrap();
             let text = exported(&["alice", "--format", "pskc", "--key-file", KEY]);
             assert!(!text.contains(&token.secret), "it is encrypted");
-            let info = run(command("pskctool").args(["--info", "--strict", FILE]), b"").ok();
-            for told in ["HOTP", "alice", "grey & small", &token.id] {
+            let info = run(command("pskctool").args(["--info", FILE]), b"").ok();
+            for told in ["pskc:hotp", "UID=alice", "grey & small", &token.id, "Key Counter: 4"] {
                 assert!(info.contains(told), "{told}: {info}");
             }
             run(command("pskctool").args(["--validate", FILE]), b"").ok();
 
-            let wrong = otpctl_with(&["import", FILE, "--key-file", FILE], b"");
-            assert!(wrong.code() == 1 && wrong.stderr.contains("4096 bytes"), "{wrong:?}");
             let known = document(&["import", FILE, "--key-file", KEY]);
             assert_eq!((&known["known"], &known["added"]), (&1.into(), &0.into()), "{known}");
         }
