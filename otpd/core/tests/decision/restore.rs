@@ -28,20 +28,18 @@ fn restore(account: &mut Account) {
 
 #[test]
 fn steps_that_a_window_can_have_reached_are_not_accepted() {
-    let wide = |_: &str| Some(Windows { before: 1, after: 2, look_ahead: 0 });
-    let beyond = |_: &str| Some(Windows { before: 1, after: 200, look_ahead: 0 });
-    let unknown = |_: &str| None;
-    let cases: [(&dyn Fn(&str) -> Option<Windows>, i64, u64); 6] = [
-        (&windows, 0, 1),
-        (&wide, 0, 3),
-        (&beyond, 0, 10),
-        (&unknown, 0, 10),
-        (&windows, 5 * PERIOD as i64, 6),
-        (&windows, -5 * PERIOD as i64, 1),
-    ];
-    for (windows, offset_ms, ahead) in cases {
+    let after = |after| Some(Windows { before: 1, after, look_ahead: 0 });
+    let usual = windows("totp");
+    for (windows, offset_ms, ahead) in [
+        (usual, 0, 1),
+        (after(2), 0, 3),
+        (after(200), 0, 10),
+        (None, 0, 10),
+        (usual, 5 * PERIOD as i64, 6),
+        (usual, -5 * PERIOD as i64, 1),
+    ] {
         let mut account = account([Token { offset_ms, ..totp_token("t") }]);
-        restored(&mut account, windows, false, NOW);
+        restored(&mut account, &|_| windows, false, NOW);
         let here = step(&totp_token("t"), NOW);
         let here = if offset_ms < 0 { here - 5 } else { here };
         assert_eq!(account.tokens[0].next, here + ahead, "{offset_ms}");
