@@ -67,7 +67,9 @@ pub fn begin(account: &mut Account, new: NewToken, now_ms: i64) -> Result<(), Er
     if new.share && matches!(new.factor, Factor::OutOfBand(_)) {
         return Err(Error::State("codes that are delivered have no secret to share"));
     }
-    drop_overdue(account, now_ms);
+    account
+        .tokens
+        .retain(|token| !matches!(token.state, State::Pending { until_ms } if now_ms > until_ms));
     if account.tokens.len() >= MOST_TOKENS {
         return Err(Error::State("a user has at most 20 tokens; remove one first"));
     }
@@ -95,13 +97,6 @@ pub fn begin(account: &mut Account, new: NewToken, now_ms: i64) -> Result<(), Er
         expires_ms: new.expires_ms,
     });
     Ok(())
-}
-
-/// Drops the pending tokens whose time is over.
-pub(crate) fn drop_overdue(account: &mut Account, now_ms: i64) {
-    account
-        .tokens
-        .retain(|token| !matches!(token.state, State::Pending { until_ms } if now_ms > until_ms));
 }
 
 /// Whether the user gets a credential at a login: they have no confirmed token, or such ones only

@@ -4,12 +4,11 @@
 use crate::{
     account::{Account, check_text},
     code::Digits,
-    enrolment::{NewToken, begin, drop_overdue},
+    enrolment::{NewToken, begin},
     error::Error,
     recovery::{LEGACY_DIGITS, legacy_digest},
     resync::REACH,
     share::Share,
-    throttle::Pace,
     token::{Factor, State},
     totp,
 };
@@ -44,8 +43,8 @@ pub enum Admitted {
 /// with the same secret and parameters, raises that one's watermark: never lowers it, and changes
 /// nothing else, be it disabled here or there. Doing it twice is as good as once.
 ///
-/// A pending token with that secret becomes what is imported (and counts as added): whoever has used
-/// it elsewhere has confirmed it. Not one whose secret waits to be shown or is being shown: nobody
+/// A pending token with that secret becomes what is imported (and counts as added), its offer over or
+/// not: whoever has used it elsewhere has confirmed it. Not one whose secret waits to be shown or is being shown: nobody
 /// can have used that.
 ///
 /// # Errors
@@ -56,7 +55,6 @@ pub enum Admitted {
 pub fn admit(account: &mut Account, imported: Imported, now_ms: i64) -> Result<Admitted, Error> {
     check(&imported, now_ms)?;
     let Imported { token: new, next, offset_ms, state } = imported;
-    drop_overdue(account, now_ms);
     if let Some(known) = account.tokens.iter_mut().find(|known| known.secret == new.secret) {
         let same = known.factor == new.factor
             && known.algorithm == new.algorithm
@@ -119,13 +117,6 @@ fn check(imported: &Imported, now_ms: i64) -> Result<(), Error> {
         ));
     }
     Ok(())
-}
-
-/// Takes over a limit on attempts, unless the user has one that is as strict.
-pub fn admit_pace(account: &mut Account, pace: Pace) {
-    if account.pace.is_none_or(|known| pace.stricter(&known)) {
-        account.pace = Some(pace);
-    }
 }
 
 /// Most recovery codes of one user, those of another program among them.

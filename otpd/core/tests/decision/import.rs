@@ -6,11 +6,10 @@ use otp_core::{
     consume::Refusal,
     enrolment::{MOST_TOKENS, NewToken},
     error::Error,
-    import::{Admitted, Imported, MOST_RECOVERY, admit, admit_pace, admit_recovery},
+    import::{Admitted, Imported, MOST_RECOVERY, admit, admit_recovery},
     recovery::legacy_digest,
     secret::Secret,
     share::Share,
-    throttle::Pace,
     token::{Algorithm, Factor, Rejoin, State, Token},
 };
 use proptest::prelude::*;
@@ -100,17 +99,17 @@ fn two_codes_stay_due_and_a_second_one_that_was_used_is_not_waited_for() {
 #[test]
 fn a_pending_token_becomes_what_was_used_elsewhere() {
     let pending = |until_ms| Token { state: State::Pending { until_ms }, ..hotp_token("h", 0) };
-    for (came, state) in [(State::Active, State::Active), (disabled(None), disabled(None))] {
-        let mut account = account([pending(NOW)]);
+    for (until_ms, came, state) in [
+        (NOW, State::Active, State::Active),
+        (NOW - 1, State::Active, State::Active),
+        (NOW, disabled(None), disabled(None)),
+    ] {
+        let mut account = account([totp_token("t"), pending(until_ms)]);
         let import = Imported { state: came, ..imported(&pending(0), 9) };
         assert_eq!(admit(&mut account, import, NOW), Ok(Admitted::Added));
-        assert_eq!(account.tokens, [Token { state, ..hotp_token("h", 9) }]);
+        assert_eq!(account.tokens[1], Token { state, ..hotp_token("h", 9) });
         assert_eq!(admit(&mut account, imported(&pending(0), 9), NOW), Ok(KNOWN));
     }
-    // Its time is over: as if it were not there.
-    let mut account = account([pending(NOW - 1)]);
-    assert_eq!(admit(&mut account, imported(&pending(0), 9), NOW), Ok(Admitted::Added));
-    assert_eq!(account.tokens[0].id, "new h");
     for share in [
         Share::Created,
         Share::Showing { by: ":1.1".into(), since_ms: NOW, until_ms: NOW + 1 },
@@ -192,21 +191,6 @@ fn recovery_codes_are_added_once_and_not_without_end() {
     assert_eq!(account.recovery[1], legacy_digest(&KEY, &code(87_654_321)));
     let many: Vec<_> = (10_000_000..10_000_100).map(code).collect();
     assert_eq!(admit_recovery(&mut account, &many, &KEY), MOST_RECOVERY - 2);
-}
-
-#[test]
-fn the_stricter_pace_counts() {
-    let mut account = Account::default();
-    let paces = [(3, 30_000), (3, 30_000), (30, 30_000), (1, 30_000), (2, 30_000)];
-    let kept = paces.map(|(attempts, interval_ms)| {
-        admit_pace(&mut account, Pace::new(attempts, interval_ms));
-        account.pace.unwrap().attempts
-    });
-    assert_eq!(kept, [3, 3, 3, 1, 1]);
-    let used = Pace { at_ms: NOW, ..account.pace.unwrap() };
-    account.pace = Some(used);
-    admit_pace(&mut account, Pace::new(1, 30_000));
-    assert_eq!(account.pace, Some(used), "a second time");
 }
 
 proptest! {

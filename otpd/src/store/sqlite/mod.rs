@@ -15,6 +15,7 @@ mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod worker;
 
 use std::path::{Path, PathBuf};
