@@ -8,14 +8,17 @@ mod commands;
 mod doctor;
 mod failure;
 mod import;
+mod key_credential;
 mod login;
 mod manual;
 mod method;
 mod program;
 mod render;
 mod secret_file;
+mod service_manager;
 mod setup;
 mod time;
+mod tool;
 mod tty;
 
 use std::io::Write;

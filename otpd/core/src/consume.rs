@@ -1,22 +1,17 @@
 //! The one function that accepts codes: login, proof and the confirmation of a new token.
 
-use std::{hint::black_box, sync::LazyLock};
-
 use crate::{
     account::Account,
     code::{Digits, Reply},
+    decoy::{idle, search_decoy},
     issued::{self, Found as Issued},
     out_of_band,
-    recovery::{self, RecoveryCode},
-    secret::Secret,
+    recovery::{self, Digest, RecoveryCode},
     share::Share,
-    throttle::{Lock, Lockout},
-    token::{Algorithm, Factor, Standing, State, Token},
+    throttle::Lockout,
+    token::{Standing, State, Token},
     window::{self, Found, Windows},
 };
-
-/// Length of the codes of nobody's token.
-const DECOY_DIGITS: u8 = 6;
 
 /// What a decision goes by: configuration and the policy that matched.
 pub struct Rules<'a> {
@@ -78,6 +73,9 @@ pub enum Credential {
 pub enum Refusal {
     /// The code belongs to no token, or the recovery code is not one of the user's. Charged.
     Wrong,
+    /// The code is the first of two consecutive ones that the token owes ([`crate::token::Rejoin`]): it is spent,
+    /// and only the next one is accepted. Charged.
+    First,
     /// The code belongs to a step or counter that is spent, or was issued and is used up. Charged.
     Replayed,
     /// The code was issued and is not good at this service, over the network or here, or for this
@@ -101,15 +99,17 @@ pub enum Refusal {
 /// A failure is charged before anything is compared, and taken back by success only. Replies that
 /// can be no code and users who are not enrolled are not charged. While the user is locked no
 /// code of a token is evaluated, consumed or charged; a recovery code is, except that a wrong one
-/// is not charged.
+/// is not charged. A user's own pace ([`crate::throttle::Pace`]) locks in the same way.
 ///
 /// [`Scope::Login`]: every active token is tried; the oldest that matches is consumed, which moves
 /// its watermark past the code, voids all delivered codes and clears the throttle. A recovery code
 /// stands in for a token that is lost, disabled or locked, but not for an enrolment that has
-/// expired. An issued code is compared in the same attempt; it counts where no token's code matched,
-/// whether the user has tokens or not. [`Scope::Issued`]: only issued codes are compared; while the
-/// user has none that could be meant, nothing is charged. [`Scope::Token`]: the pending token
-/// becomes active; the throttle stays as it was.
+/// expired. One of 8 digits, which another program made, can be guessed: it is tried where no
+/// token's code matched, charged like one, and not accepted while the user is locked. An issued
+/// code is compared in the same attempt; it counts where no token's code matched, whether the user
+/// has tokens or not. [`Scope::Issued`]: only issued codes are compared; while the user has none
+/// that could be meant, nothing is charged. [`Scope::Token`]: the pending token becomes active; the
+/// throttle stays as it was.
 ///
 /// Whatever the account is like (none at all among it), about the same number of HMACs is computed.
 ///
@@ -125,9 +125,8 @@ pub fn consume(
     let Some(account) = account else {
         return idle(reply, rules, now_ms, Refusal::Unenrolled);
     };
-    account.throttle.settle(rules.lockout, now_ms);
     issued::settle(account, now_ms);
-    let locked = account.throttle.locked(rules.lockout, now_ms) != Lock::Open;
+    let locked = !account.open_to_codes(rules.lockout, now_ms);
     let guessable = match (scope, reply) {
         (Scope::Login | Scope::Issued, Reply::Digits(code)) => {
             issued::guessable(account, code.len(), rules.issued, now_ms)
@@ -143,7 +142,9 @@ pub fn consume(
         }
         _ if locked => return idle(reply, rules, now_ms, Refusal::Locked),
         (Scope::Token(id), _) => return confirm(account, id, reply, rules, now_ms),
-        (Scope::Login, Reply::Digits(code)) if guessable || has_length(account, code) => {
+        (Scope::Login, Reply::Digits(code))
+            if guessable || has_length(account, code) || may_recover(account, code, rules) =>
+        {
             attempt(account, rules, now_ms, |account| present(account, code, rules, now_ms))?
         }
         (Scope::Issued, Reply::Digits(code)) if guessable => {
@@ -175,6 +176,9 @@ pub(crate) fn attempt<T>(
 ) -> Result<T, Refusal> {
     let before = account.throttle;
     account.throttle.charge(rules.lockout, now_ms);
+    if let Some(pace) = &mut account.pace {
+        pace.count(now_ms);
+    }
     let accepted = compare(account)?;
     account.throttle = before;
     Ok(accepted)
@@ -183,6 +187,11 @@ pub(crate) fn attempt<T>(
 /// Whether any confirmed token has codes of this length.
 fn has_length(account: &Account, code: &Digits) -> bool {
     account.tokens.iter().any(|token| token.confirmed() && token.digits == code.len())
+}
+
+/// Whether the code may be one of the recovery codes that another program made.
+fn may_recover(account: &Account, code: &Digits, rules: &Rules<'_>) -> bool {
+    rules.recovery && code.len() == recovery::LEGACY_DIGITS && !account.recovery.is_empty()
 }
 
 /// Whether every confirmed token has expired.
@@ -200,6 +209,9 @@ fn present(
 ) -> Result<Credential, Refusal> {
     let (enrolled, expired) = (account.enrolled(), all_expired(account, now_ms));
     let issued = find_issued(account, code, rules, now_ms);
+    // Computed for every reply, so that it takes as long whoever has recovery codes.
+    let digest = recovery::legacy_digest(rules.recovery_key, code);
+    let digest = Some(digest).filter(|_| may_recover(account, code, rules));
     let mut usable = Vec::new();
     for token in &mut account.tokens {
         let windows = (rules.windows)(&token.method);
@@ -213,12 +225,14 @@ fn present(
             (true, true) => Refusal::Expired,
             (true, false) => Refusal::Disabled,
         };
-        return claim(account, issued).ok_or_else(|| issued.refusal().unwrap_or(refusal));
+        return stand_in(account, digest, issued, now_ms)
+            .ok_or_else(|| issued.refusal().unwrap_or(refusal));
     }
     let tokens: Vec<&Token> = usable.iter().map(|(token, _)| &**token).collect();
     let challenges = &mut account.challenges;
     let answered = out_of_band::answer(challenges, &tokens, rules.service, code, now_ms);
     let mut matched = None;
+    let mut firsts = Vec::new();
     let mut refusal = issued.refusal().unwrap_or(Refusal::Wrong);
     for (token, windows) in usable {
         let found = if answered.as_ref() == Some(&token.id) {
@@ -228,14 +242,34 @@ fn present(
         };
         match found {
             Found::Fresh(moving) if matched.is_none() => matched = Some((token, moving)),
+            Found::First(moving) => firsts.push((token.id.clone(), moving)),
             Found::Used => refusal = Refusal::Replayed,
             Found::Fresh(_) | Found::None => {}
         }
     }
-    match matched {
-        Some((token, moving)) => Ok(spend(token, moving, now_ms)),
-        None => claim(account, issued).ok_or(refusal),
+    if let Some((token, moving)) = matched {
+        return Ok(spend(token, moving, now_ms));
     }
+    if let Some(credential) = stand_in(account, digest, issued, now_ms) {
+        return Ok(credential);
+    }
+    for (id, moving) in firsts {
+        account.token_mut(&id).into_iter().for_each(|token| token.await_second(moving));
+        refusal = Refusal::First;
+    }
+    Err(refusal)
+}
+
+/// Consumes what counts where no token's code matched: a recovery code of digits, else an issued
+/// code.
+fn stand_in(
+    account: &mut Account,
+    recovery: Option<Digest>,
+    issued: Issued,
+    now_ms: i64,
+) -> Option<Credential> {
+    let recovered = recovery.and_then(|given| redeem(account, given, now_ms).ok());
+    recovered.or_else(|| claim(account, issued))
 }
 
 fn find_issued(account: &Account, code: &Digits, rules: &Rules<'_>, now_ms: i64) -> Issued {
@@ -257,19 +291,21 @@ fn recover(
     now_ms: i64,
 ) -> Result<Credential, Refusal> {
     let given = recovery::digest(rules.recovery_key, code);
-    let take = |account: &mut Account| {
-        if all_expired(account, now_ms) {
-            return Err(Refusal::Expired);
-        }
-        let kept = account.recovery.iter().position(|kept| *kept == given).ok_or(Refusal::Wrong)?;
-        account.recovery.remove(kept);
-        Ok(Credential::Recovery { left: account.recovery.len() })
-    };
     if locked {
-        take(account).map_err(|_| Refusal::Locked)
+        redeem(account, given, now_ms).map_err(|_| Refusal::Locked)
     } else {
-        attempt(account, rules, now_ms, take)
+        attempt(account, rules, now_ms, |account| redeem(account, given, now_ms))
     }
+}
+
+/// Takes the recovery code with this digest off the list.
+fn redeem(account: &mut Account, given: Digest, now_ms: i64) -> Result<Credential, Refusal> {
+    if all_expired(account, now_ms) {
+        return Err(Refusal::Expired);
+    }
+    let kept = account.recovery.iter().position(|kept| *kept == given).ok_or(Refusal::Wrong)?;
+    account.recovery.remove(kept);
+    Ok(Credential::Recovery { left: account.recovery.len() })
 }
 
 /// Makes a pending token active with its first code.
@@ -308,6 +344,10 @@ fn confirm(
                 }
                 Ok(spend(token, moving, now_ms))
             }
+            Found::First(moving) => {
+                token.await_second(moving);
+                Err(Refusal::First)
+            }
             Found::Used => Err(Refusal::Replayed),
             Found::None => Err(Refusal::Wrong),
         }
@@ -320,44 +360,4 @@ fn spend(token: &mut Token, moving: u64, now_ms: i64) -> Credential {
     token.last_used_ms = Some(now_ms);
     token.accepted = token.accepted.saturating_add(1);
     Credential::Token { id: token.id.clone(), method: token.method.clone() }
-}
-
-/// Refuses without looking at the account, after the work that a look would have been.
-fn idle(
-    reply: &Reply,
-    rules: &Rules<'_>,
-    now_ms: i64,
-    refusal: Refusal,
-) -> Result<Credential, Refusal> {
-    match reply {
-        Reply::Digits(code) => search_decoy(code, now_ms),
-        Reply::Malformed => search_decoy(&Digits::last_of(0, DECOY_DIGITS), now_ms),
-        Reply::Recovery(code) => {
-            black_box(recovery::digest(rules.recovery_key, code));
-        }
-    }
-    Err(refusal)
-}
-
-/// The search that a user with one token of the built-in method would have caused; its result
-/// counts for nothing.
-fn search_decoy(code: &Digits, now_ms: i64) {
-    static DECOY: LazyLock<Token> = LazyLock::new(|| Token {
-        id: String::new(),
-        label: String::new(),
-        method: String::new(),
-        factor: Factor::Totp { t0_ms: 0, period_ms: 30_000 },
-        algorithm: Algorithm::Sha1,
-        digits: DECOY_DIGITS,
-        secret: Secret::decoy(),
-        state: State::Active,
-        share: Share::Released,
-        next: 0,
-        offset_ms: 0,
-        accepted: 0,
-        created_ms: 0,
-        last_used_ms: None,
-        expires_ms: None,
-    });
-    black_box(window::search(&DECOY, Windows::default(), code, now_ms));
 }

@@ -1,6 +1,8 @@
 //! Lockout: growing locks that end by themselves, and a hard stop (RFC 4226 section 7.3,
 //! NIST SP 800-63B section 5.2.2, OWASP ASVS 6.3).
 
+use std::cmp::Ordering;
+
 /// The `[lockout]` section of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lockout {
@@ -75,6 +77,67 @@ impl Throttle {
     /// Forgets failures and lock: after a success, or when an administrator unlocks.
     pub fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+/// A limit on attempts, right ones among them, that another program had set for a user: a bucket
+/// of so many attempts that fills up again evenly in so many milliseconds. After a pause all of
+/// them may be used at once, and from then on as many in each interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How many attempts; 0 counts as 1.
+    pub attempts: u32,
+    /// In how many milliseconds.
+    pub interval_ms: u64,
+    /// When all attempts are free again, Unix milliseconds.
+    pub at_ms: i64,
+}
+
+impl Pace {
+    /// A limit with all attempts free.
+    #[must_use]
+    pub fn new(attempts: u32, interval_ms: u64) -> Self {
+        Self { attempts, interval_ms, at_ms: i64::MIN }
+    }
+
+    /// Whether it lets fewer attempts through in the long run than `other`; where as many, whether
+    /// fewer at once.
+    #[must_use]
+    pub fn stricter(&self, other: &Self) -> bool {
+        let rate =
+            |of: &Self, per: &Self| u128::from(of.attempts.max(1)) * u128::from(per.interval_ms);
+        match rate(self, other).cmp(&rate(other, self)) {
+            Ordering::Less => true,
+            Ordering::Equal => self.attempts.max(1) < other.attempts.max(1),
+            Ordering::Greater => false,
+        }
+    }
+
+    /// Whether one more attempt is free at `now_ms`. One that would not be free within the interval
+    /// (the clock went back) is free after it; [`Self::settle`] makes that stick.
+    #[must_use]
+    pub fn allows(&self, now_ms: i64) -> bool {
+        self.after(now_ms) <= self.latest_ms(now_ms)
+    }
+
+    /// Shortens a wait for more than the interval, which only a clock that went back can leave.
+    pub fn settle(&mut self, now_ms: i64) {
+        self.at_ms = self.at_ms.min(self.latest_ms(now_ms));
+    }
+
+    /// Counts one attempt.
+    pub fn count(&mut self, now_ms: i64) {
+        self.at_ms = self.after(now_ms);
+    }
+
+    /// When all attempts were free again after one more at `now_ms`.
+    fn after(&self, now_ms: i64) -> i64 {
+        let each_ms = self.interval_ms.div_ceil(self.attempts.max(1).into());
+        self.at_ms.max(now_ms).saturating_add_unsigned(each_ms)
+    }
+
+    fn latest_ms(&self, now_ms: i64) -> i64 {
+        now_ms.saturating_add_unsigned(self.interval_ms)
     }
 }
 
@@ -163,7 +226,59 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_pace_is_stricter_by_its_rate_and_then_by_its_attempts() {
+        let pace = |(attempts, interval_ms)| Pace::new(attempts, interval_ms);
+        for (one, other, stricter) in [
+            ((3, 30_000), (3, 30_000), false),
+            ((2, 30_000), (3, 30_000), true),
+            ((3, 30_000), (2, 30_000), false),
+            ((3, 30_001), (3, 30_000), true),
+            ((1, 10_000), (3, 30_000), true),
+            ((3, 30_000), (1, 10_000), false),
+            ((1, 30_000), (100, 3_600_000), false),
+            ((0, 30_000), (1, 30_000), false),
+            ((u32::MAX, u64::MAX), (1, 1), true),
+        ] {
+            assert_eq!(pace(one).stricter(&pace(other)), stricter, "{one:?} {other:?}");
+        }
+    }
+
     proptest! {
+        /// Never more than the bucket and what has flowed in since; and what a clock that jumps back
+        /// leaves is over after the interval.
+        #[test]
+        fn a_pace_lets_as_many_through_as_its_rate(
+            attempts in 1..20_u32, interval_ms in 20..100_000_u64,
+            waits in proptest::collection::vec(0..20_000_i64, 1..60), back_ms in 0..TEN_YEARS,
+        ) {
+            let mut pace = Pace::new(attempts, interval_ms);
+            let (mut now_ms, mut taken) = (NOW, 0_u64);
+            for wait_ms in waits {
+                now_ms += wait_ms;
+                pace.settle(now_ms);
+                if pace.allows(now_ms) {
+                    pace.count(now_ms);
+                    taken += 1;
+                }
+                let flowed = (now_ms - NOW) as u64 * u64::from(attempts) / interval_ms;
+                prop_assert!(taken <= u64::from(attempts) + flowed, "{} {}", taken, flowed);
+            }
+            let past_ms = now_ms - back_ms;
+            pace.settle(past_ms);
+            prop_assert!(pace.allows(past_ms.saturating_add_unsigned(interval_ms)));
+        }
+
+        #[test]
+        fn no_numbers_break_a_pace(attempts: u32, interval_ms: u64, at_ms: i64, now_ms: i64) {
+            let mut pace = Pace { attempts, interval_ms, at_ms };
+            pace.settle(now_ms);
+            prop_assert!(pace.at_ms <= now_ms.saturating_add_unsigned(interval_ms));
+            prop_assert!(pace.allows(now_ms.saturating_add_unsigned(interval_ms)));
+            pace.count(now_ms);
+            prop_assert!(!pace.stricter(&pace));
+        }
+
         #[test]
         fn no_numbers_break_it(
             after: u32, first_ms: u64, longest_ms: u64, disable_after: u32,

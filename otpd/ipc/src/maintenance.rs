@@ -2,6 +2,8 @@
 //! and new keys. The program reads frames from its standard input: a request as JSON, then what
 //! belongs to it. It answers on standard output, and says on standard error why it failed.
 
+pub mod rotation;
+
 use std::io::{self, Read, Write};
 
 use zeroize::Zeroizing;
@@ -10,6 +12,10 @@ use zeroize::Zeroizing;
 pub const REQUEST: u64 = 64 * 1024;
 /// Longest file that is imported, in bytes.
 pub const FILE: u64 = 64 * 1024 * 1024;
+
+/// What a program that replaces the store or its key writes to its standard output first: it has
+/// read what goes when the daemon ends, and waits for that end.
+pub const READY: [u8; 6] = *b"ready\n";
 
 /// Writes `bytes` after their length.
 ///

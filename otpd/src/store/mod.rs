@@ -3,11 +3,13 @@
 mod canonical;
 #[cfg(test)]
 mod contract;
+mod digest;
 mod outbox;
 mod record;
 mod register;
 pub mod seal;
 pub mod sqlite;
+mod vault;
 
 use std::{future::Future, pin::Pin};
 
@@ -17,7 +19,7 @@ use otp_core::{
     contact::{Channel, Contacts},
     share::Share,
     throttle::Throttle,
-    token::{Factor, State},
+    token::{Factor, Rejoin, State},
 };
 pub use register::{ClientQuery, ClientRow, CodeQuery, CodeRow};
 use tokio::sync::oneshot;
@@ -264,6 +266,8 @@ pub struct TokenRow {
     pub state: State,
     /// Who has been shown the secret.
     pub share: Share,
+    /// Whether two consecutive codes are due.
+    pub rejoin: Rejoin,
     /// How many codes were accepted.
     pub accepted: u64,
     /// Enrolled at, Unix milliseconds.

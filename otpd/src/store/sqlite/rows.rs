@@ -1,29 +1,18 @@
 //! One account's rows: read as one, written where they changed.
 
 use otp_core::{
-    contact::Channel,
     out_of_band::Challenge,
     recovery::Digest,
-    share::Share,
-    throttle::Throttle,
-    token::{Algorithm, Factor, State},
+    throttle::{Pace, Throttle},
 };
-use rusqlite::{
-    Connection, OptionalExtension, Params, Result, Row, named_params, params, types::FromSqlError,
-};
+use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params, types::FromSqlError};
 
-use super::register;
-use crate::store::{
-    AuditEvent, StoreError,
-    record::{AccountRecord, Tag, TokenRecord},
-    seal,
-};
+use super::{register, tokens};
+use crate::store::{AuditEvent, StoreError, record::AccountRecord, vault::Tag};
 
 /// The statement that reads a user's account row.
 pub(super) const ACCOUNT: &str = "SELECT uid, failures, locked_until_ms, last_success_ms, contacts, \
-     administrator, mac FROM account WHERE user = ?1";
-/// The statement that reads a user's tokens.
-pub(super) const TOKENS: &str = "SELECT * FROM token WHERE user = ?1 ORDER BY position";
+     administrator, pace_attempts, pace_interval_ms, pace_at_ms, mac FROM account WHERE user = ?1";
 /// The statement that reads a user's recovery digests.
 pub(super) const RECOVERY: &str = "SELECT digest FROM recovery WHERE user = ?1 ORDER BY position";
 /// The statement that reads a user's challenges.
@@ -31,16 +20,8 @@ pub(super) const CHALLENGES: &str = "SELECT token, service, digest, sent_ms, exp
     FROM challenge WHERE user = ?1 ORDER BY position";
 /// The statement that changes an account row.
 pub(super) const UPDATE_ACCOUNT: &str = "UPDATE account SET uid = ?2, failures = ?3, \
-    locked_until_ms = ?4, last_success_ms = ?5, contacts = ?6, mac = ?7, administrator = ?8 WHERE user = ?1";
-/// The statement that changes a token.
-pub(super) const UPDATE_TOKEN: &str = "UPDATE token SET position = :position, label = :label, \
-    method = :method, type = :type, algorithm = :algorithm, digits = :digits, t0_ms = :t0_ms, \
-    period_ms = :period_ms, key_version = :key_version, secret = :secret, state = :state, \
-    until_ms = :until_ms, reason = :reason, next = :next, offset_ms = :offset_ms, \
-    created_ms = :created_ms, last_used_ms = :last_used_ms, expires_ms = :expires_ms, \
-    share = :share, share_by = :share_by, share_since_ms = :share_since_ms, \
-    share_until_ms = :share_until_ms, accepted = :accepted \
-    WHERE id = :id AND user = :user";
+    locked_until_ms = ?4, last_success_ms = ?5, contacts = ?6, mac = ?7, administrator = ?8, \
+    pace_attempts = ?9, pace_interval_ms = ?10, pace_at_ms = ?11 WHERE user = ?1";
 /// The statement that deletes all but the newest `?1` audit records.
 pub(super) const PRUNE: &str = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1";
 
@@ -76,14 +57,17 @@ fn read(connection: &Connection, user: &str) -> Result<(AccountRecord, Option<Ve
                 last_success_ms: row.get(3)?,
                 contacts: row.get(4)?,
                 administrator: row.get(5)?,
+                pace: pace(row)?,
                 ..AccountRecord::default()
             };
-            Ok((record, row.get(6)?))
+            Ok((record, row.get("mac")?))
         })
         .optional()?;
     let (account, mac) = account.unzip();
-    let tokens =
-        connection.prepare_cached(TOKENS)?.query_map([user], token)?.collect::<Result<_>>()?;
+    let tokens = connection
+        .prepare_cached(tokens::TOKENS)?
+        .query_map([user], tokens::token)?
+        .collect::<Result<_>>()?;
     let recovery = connection
         .prepare_cached(RECOVERY)?
         .query_map([user], |row| row.get(0).map(Digest))?
@@ -104,6 +88,17 @@ fn read(connection: &Connection, user: &str) -> Result<(AccountRecord, Option<Ve
     Ok((AccountRecord { tokens, recovery, challenges, issued, clients, ..account }, mac))
 }
 
+fn pace(row: &Row<'_>) -> Result<Option<Pace>> {
+    let interval_ms: Option<i64> = row.get("pace_interval_ms")?;
+    match (row.get("pace_attempts")?, interval_ms, row.get("pace_at_ms")?) {
+        (None, None, None) => Ok(None),
+        (Some(attempts), Some(interval_ms), Some(at_ms)) => {
+            Ok(Some(Pace { attempts, interval_ms: interval_ms.cast_unsigned(), at_ms }))
+        }
+        _ => Err(FromSqlError::InvalidType.into()),
+    }
+}
+
 fn challenge(row: &Row<'_>) -> Result<Challenge> {
     Ok(Challenge {
         token: row.get(0)?,
@@ -113,89 +108,6 @@ fn challenge(row: &Row<'_>) -> Result<Challenge> {
         expires_ms: row.get(4)?,
         tries: row.get(5)?,
     })
-}
-
-fn token(row: &Row<'_>) -> Result<TokenRecord> {
-    Ok(TokenRecord {
-        id: row.get("id")?,
-        label: row.get("label")?,
-        method: row.get("method")?,
-        factor: factor(row)?,
-        algorithm: algorithm(row)?,
-        digits: row.get("digits")?,
-        key_version: row.get("key_version")?,
-        secret: row.get("secret")?,
-        state: state(row)?,
-        share: share(row)?,
-        accepted: row.get::<_, i64>("accepted")?.cast_unsigned(),
-        next: row.get::<_, i64>("next")?.cast_unsigned(),
-        offset_ms: row.get("offset_ms")?,
-        created_ms: row.get("created_ms")?,
-        last_used_ms: row.get("last_used_ms")?,
-        expires_ms: row.get("expires_ms")?,
-    })
-}
-
-/// The factor of a row of the table token.
-///
-/// # Errors
-/// For values that this module does not write.
-pub(super) fn factor(row: &Row<'_>) -> Result<Factor> {
-    match row.get_ref("type")?.as_str()? {
-        "totp" => Ok(Factor::Totp {
-            t0_ms: row.get("t0_ms")?,
-            period_ms: row.get::<_, i64>("period_ms")?.cast_unsigned(),
-        }),
-        "hotp" => Ok(Factor::Hotp),
-        "sms" => Ok(Factor::OutOfBand(Channel::Sms)),
-        "email" => Ok(Factor::OutOfBand(Channel::Email)),
-        _ => Err(FromSqlError::InvalidType.into()),
-    }
-}
-
-/// The algorithm of a row of the table token.
-///
-/// # Errors
-/// For values that this module does not write.
-pub(super) fn algorithm(row: &Row<'_>) -> Result<Algorithm> {
-    let name = row.get_ref("algorithm")?.as_str()?;
-    [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512]
-        .into_iter()
-        .find(|algorithm| seal::algorithm(*algorithm) == name)
-        .ok_or_else(|| FromSqlError::InvalidType.into())
-}
-
-/// The state of a row of the table token.
-///
-/// # Errors
-/// For values that this module does not write.
-pub(super) fn state(row: &Row<'_>) -> Result<State> {
-    match row.get_ref("state")?.as_str()? {
-        "pending" => Ok(State::Pending { until_ms: row.get("until_ms")? }),
-        "active" => Ok(State::Active),
-        "disabled" => {
-            Ok(State::Disabled { until_ms: row.get("until_ms")?, reason: row.get("reason")? })
-        }
-        _ => Err(FromSqlError::InvalidType.into()),
-    }
-}
-
-/// Who was shown the secret, of a row of the table token.
-///
-/// # Errors
-/// For values that this module does not write.
-pub(super) fn share(row: &Row<'_>) -> Result<Share> {
-    match row.get_ref("share")?.as_str()? {
-        "released" => Ok(Share::Released),
-        "created" => Ok(Share::Created),
-        "showing" => Ok(Share::Showing {
-            by: row.get("share_by")?,
-            since_ms: row.get("share_since_ms")?,
-            until_ms: row.get("share_until_ms")?,
-        }),
-        "shared" => Ok(Share::Shared),
-        _ => Err(FromSqlError::InvalidType.into()),
-    }
 }
 
 /// Makes the rows of `before` those of `after`, whose MAC is `mac`. Writes only what differs.
@@ -218,7 +130,8 @@ pub(super) fn save(
         UPDATE_ACCOUNT
     } else {
         "INSERT INTO account (user, uid, failures, locked_until_ms, last_success_ms, contacts, \
-         mac, administrator) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+         mac, administrator, pace_attempts, pace_interval_ms, pace_at_ms) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
     };
     let throttle = record.throttle;
     execute(
@@ -233,103 +146,18 @@ pub(super) fn save(
             record.contacts,
             mac,
             record.administrator,
+            record.pace.map(|pace| pace.attempts),
+            record.pace.map(|pace| pace.interval_ms.cast_signed()),
+            record.pace.map(|pace| pace.at_ms),
         ],
     )?;
     let nothing = AccountRecord::default();
     let before = before.unwrap_or(&nothing);
-    save_tokens(connection, user, &before.tokens, &record.tokens)?;
+    tokens::save(connection, user, &before.tokens, &record.tokens)?;
     save_recovery(connection, user, &before.recovery, &record.recovery)?;
     save_challenges(connection, user, &before.challenges, &record.challenges)?;
     register::save_issued(connection, user, &before.issued, &record.issued)?;
     register::save_clients(connection, user, &before.clients, &record.clients)
-}
-
-fn save_tokens(
-    connection: &Connection,
-    user: &str,
-    before: &[TokenRecord],
-    after: &[TokenRecord],
-) -> Result<()> {
-    for gone in before.iter().filter(|old| !after.iter().any(|new| new.id == old.id)) {
-        execute(
-            connection,
-            "DELETE FROM token WHERE id = ?1 AND user = ?2",
-            [gone.id.as_str(), user],
-        )?;
-    }
-    for (position, token) in after.iter().enumerate() {
-        if before.get(position) == Some(token) {
-            continue;
-        }
-        let statement = if before.iter().any(|old| old.id == token.id) {
-            UPDATE_TOKEN
-        } else {
-            "INSERT INTO token (id, user, position, label, method, type, algorithm, digits, \
-             t0_ms, period_ms, key_version, secret, state, until_ms, reason, next, offset_ms, \
-             created_ms, last_used_ms, expires_ms, share, share_by, share_since_ms, \
-             share_until_ms, accepted) \
-             VALUES (:id, :user, :position, :label, :method, :type, :algorithm, :digits, \
-             :t0_ms, :period_ms, :key_version, :secret, :state, :until_ms, :reason, :next, \
-             :offset_ms, :created_ms, :last_used_ms, :expires_ms, :share, :share_by, \
-             :share_since_ms, :share_until_ms, :accepted)"
-        };
-        save_token(connection, statement, user, position, token)?;
-    }
-    Ok(())
-}
-
-fn save_token(
-    connection: &Connection,
-    statement: &str,
-    user: &str,
-    position: usize,
-    token: &TokenRecord,
-) -> Result<()> {
-    let (kind, t0_ms, period_ms) = match token.factor {
-        Factor::Totp { t0_ms, period_ms } => ("totp", Some(t0_ms), Some(period_ms.cast_signed())),
-        Factor::Hotp => ("hotp", None, None),
-        Factor::OutOfBand(channel) => (channel.name(), None, None),
-    };
-    let (state, until_ms, reason) = match &token.state {
-        State::Pending { until_ms } => ("pending", Some(*until_ms), None),
-        State::Active => ("active", None, None),
-        State::Disabled { until_ms, reason } => ("disabled", *until_ms, Some(reason)),
-    };
-    let (by, since_ms, until_share_ms) = match &token.share {
-        Share::Showing { by, since_ms, until_ms } => (Some(by), Some(*since_ms), Some(*until_ms)),
-        Share::Released | Share::Created | Share::Shared => (None, None, None),
-    };
-    execute(
-        connection,
-        statement,
-        named_params! {
-            ":id": token.id,
-            ":user": user,
-            ":position": position as i64,
-            ":label": token.label,
-            ":method": token.method,
-            ":type": kind,
-            ":algorithm": seal::algorithm(token.algorithm),
-            ":digits": token.digits,
-            ":t0_ms": t0_ms,
-            ":period_ms": period_ms,
-            ":key_version": token.key_version,
-            ":secret": token.secret,
-            ":state": state,
-            ":until_ms": until_ms,
-            ":reason": reason,
-            ":next": token.next.cast_signed(),
-            ":offset_ms": token.offset_ms,
-            ":created_ms": token.created_ms,
-            ":last_used_ms": token.last_used_ms,
-            ":expires_ms": token.expires_ms,
-            ":share": token.share.name(),
-            ":share_by": by,
-            ":share_since_ms": since_ms,
-            ":share_until_ms": until_share_ms,
-            ":accepted": token.accepted.cast_signed(),
-        },
-    )
 }
 
 fn save_recovery(
