@@ -25,6 +25,8 @@ pub struct Keyring {
     keys: Vec<(Role, Keys)>,
     /// Keys that are there and cannot be used.
     unusable: Vec<KeyError>,
+    /// The file of the present key, where there is no such key.
+    missing: Option<PathBuf>,
 }
 
 impl Keyring {
@@ -64,7 +66,8 @@ impl Keyring {
     }
 
     fn with_new(present: Option<Keys>, file: &Path, owner: u32) -> Result<Self, KeyError> {
-        let mut ring = Self { keys: Vec::new(), unusable: Vec::new() };
+        let missing = present.is_none().then(|| file.to_owned());
+        let mut ring = Self { keys: Vec::new(), unusable: Vec::new(), missing };
         ring.keys.extend(present.map(|keys| (Role::Present, keys)));
         match in_place(&new_file(file), owner) {
             Ok(new) => ring.keys.extend(new.map(|keys| (Role::New, keys))),
@@ -124,10 +127,12 @@ impl Keyring {
                 many => format!("none of these is the key of this store: {}", many.join(", ")),
             };
             let unusable = self.unusable.iter().map(|error| format!("; {error}"));
+            let missing =
+                self.missing.iter().map(|file| format!("; {} is missing", file.display()));
             format!(
                 "{what}{}; restore the key and the store that belong together, a new key does not \
                  help",
-                unusable.collect::<String>()
+                unusable.chain(missing).collect::<String>()
             )
         })
     }
@@ -136,7 +141,7 @@ impl Keyring {
 impl From<Keys> for Keyring {
     /// A ring of one key, the present one.
     fn from(keys: Keys) -> Self {
-        Self { keys: vec![(Role::Present, keys)], unusable: Vec::new() }
+        Self { keys: vec![(Role::Present, keys)], unusable: Vec::new(), missing: None }
     }
 }
 

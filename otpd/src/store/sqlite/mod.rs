@@ -161,6 +161,15 @@ impl TokenStore for SqliteStore {
         Box::pin(self.change(Box::new(move |database| database.transact(&user, transition))))
     }
 
+    fn forget<'a>(
+        &'a self,
+        user: &'a str,
+        record: AuditEvent,
+    ) -> Pending<'a, Result<(), StoreError>> {
+        let user = user.to_owned();
+        Box::pin(self.change(Box::new(move |database| database.forget(&user, &record))))
+    }
+
     fn enrolment<'a>(
         &'a self,
         user: &'a str,
