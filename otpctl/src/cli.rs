@@ -2,6 +2,7 @@
 
 mod configuration;
 mod doctor;
+mod import;
 mod issued;
 mod key;
 mod login_test;
@@ -19,6 +20,7 @@ pub(crate) use configuration::{
     Audit, Config, Directory, Explain, Policy, Provider, ProviderImport,
 };
 pub(crate) use doctor::Doctor;
+pub(crate) use import::Import;
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
 };
@@ -122,6 +124,7 @@ pub(crate) enum Command {
     Audit(Audit),
     LoginTest(LoginTest),
     Setup(Setup),
+    Import(Import),
     /// Print a completion script
     #[command(hide = true)]
     Completions {

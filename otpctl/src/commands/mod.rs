@@ -15,6 +15,7 @@ pub(crate) mod config;
 mod directory;
 mod enrol;
 mod ids;
+mod import;
 mod key;
 pub(crate) mod login_test;
 mod method;
@@ -44,6 +45,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Config(Config::Show { file }) => config::show(file.as_deref(), &out),
         Command::Provider(Provider::Import(args)) => provider::import(&args, &out),
         Command::Key(command) => key::run(&command, &out),
+        Command::Import(args) => import::run(&args, &out),
         command => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -84,6 +86,7 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Completions { .. }
         | Command::Man { .. }
         | Command::Key(_)
+        | Command::Import(_)
         | Command::Method(_)
         | Command::Doctor(_)
         | Command::LoginTest(_)
