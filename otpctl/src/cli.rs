@@ -2,6 +2,7 @@
 
 mod configuration;
 mod doctor;
+mod export;
 mod import;
 mod issued;
 mod key;
@@ -20,6 +21,7 @@ pub(crate) use configuration::{
     Audit, Config, Directory, Explain, Policy, Provider, ProviderImport,
 };
 pub(crate) use doctor::Doctor;
+pub(crate) use export::Export;
 pub(crate) use import::Import;
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
@@ -125,6 +127,7 @@ pub(crate) enum Command {
     LoginTest(LoginTest),
     Setup(Setup),
     Import(Import),
+    Export(Export),
     /// Print a completion script
     #[command(hide = true)]
     Completions {

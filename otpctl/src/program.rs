@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use nix::unistd::geteuid;
 use otp_ipc::maintenance::{READY, write_frame};
 use serde::Serialize;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::{Exit, Failure};
 use crate::render::printable;
@@ -91,7 +91,11 @@ impl Task {
         let Self { verb, child, input } = self;
         drop(input);
         let answer = child.wait_with_output();
-        let answer = answer.map_err(|error| Failure::failed(format!("{verb}: {error}")))?;
+        let mut answer = answer.map_err(|error| Failure::failed(format!("{verb}: {error}")))?;
+        if !answer.status.success() {
+            // Half an answer may be half a secret: only why it failed is told.
+            answer.stdout.zeroize();
+        }
         succeeded(verb, "Failed", answer).map(Zeroizing::new)
     }
 }

@@ -14,6 +14,7 @@ mod code;
 pub(crate) mod config;
 mod directory;
 mod enrol;
+mod export;
 mod ids;
 mod import;
 mod key;
@@ -46,6 +47,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Provider(Provider::Import(args)) => provider::import(&args, &out),
         Command::Key(command) => key::run(&command, &out),
         Command::Import(args) => import::run(&args, &out),
+        Command::Export(args) => export::run(&args, &out),
         command => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -87,6 +89,7 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         | Command::Man { .. }
         | Command::Key(_)
         | Command::Import(_)
+        | Command::Export(_)
         | Command::Method(_)
         | Command::Doctor(_)
         | Command::LoginTest(_)
