@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use otp_core::contact::Contacts;
+use otp_core::{account::Account, contact::Contacts};
 use rusqlite::{
     Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig,
     params,
@@ -12,7 +12,7 @@ use super::{lists, messages, register, rows, schema, setup};
 use crate::{
     keys::Keys,
     store::{
-        Asked, CodeQuery, CodeRow, Enrolment, Ledger, Outgoing, StoreError, Transition, Work,
+        Asked, CodeQuery, CodeRow, Enrolment, Ledger, Outgoing, StoreError, Work,
         canonical::Canonical,
         record::{AccountRecord, Tag, Vault},
         register::IssuedRecord,
@@ -106,7 +106,12 @@ impl Database {
         connection.close().map_err(|(_, error)| error.into())
     }
 
-    fn unlock(connection: Connection, keys: &Keys) -> Result<Self, StoreError> {
+    /// Verifies that the store is one of ours, that `keys` are its keys and that the meta row is as
+    /// it was written.
+    ///
+    /// # Errors
+    /// [`StoreError::Setup`] when they are not.
+    pub(super) fn unlock(connection: Connection, keys: &Keys) -> Result<Self, StoreError> {
         let meta = Meta::load(&connection)?;
         let vault = Vault::new(keys, meta.store);
         if !vault.holds(&meta.key_check, KEY_CHECK, |fields| fields) {
@@ -120,11 +125,23 @@ impl Database {
         Ok(Self { connection, vault: Arc::new(vault) })
     }
 
+    /// `user`'s account, from a verified record, with its secrets.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] when the record is not as it was written, or as the file's.
+    pub(super) fn account(&self, user: &str) -> Result<Option<Account>, StoreError> {
+        self.record(user)?.map(|record| self.vault.unseal(user, &record)).transpose()
+    }
+
     /// Reads, changes and writes `user`'s account within the transaction in progress.
     ///
     /// # Errors
     /// [`StoreError::Integrity`] when the record is not as it was written, or as the file's.
-    pub(super) fn transact(&self, user: &str, transition: Transition) -> Result<(), StoreError> {
+    pub(super) fn transact(
+        &self,
+        user: &str,
+        transition: impl FnOnce(&mut Work<'_>),
+    ) -> Result<(), StoreError> {
         let before = self.record(user)?;
         let account = before.as_ref().map(|record| self.vault.unseal(user, record)).transpose()?;
         let mut work = Work {
@@ -263,10 +280,22 @@ impl Database {
         names.iter_mut().zip(tag).for_each(|(byte, other)| *byte ^= other);
     }
 
+    /// Whether the store in `connection` is sealed with `keys`.
+    ///
+    /// # Errors
+    /// [`StoreError::Setup`] for a store without its meta row.
+    pub(super) fn fits(connection: &Connection, keys: &Keys) -> Result<bool, StoreError> {
+        let meta = Meta::load(connection)?;
+        Ok(Vault::new(keys, meta.store).holds(&meta.key_check, KEY_CHECK, |fields| fields))
+    }
+
     /// An account that was deleted, renamed or added by other hands would make its user
     /// unenrolled. The order is verified as well: a search through an index that is out of order
     /// misses what is there.
-    fn verify_accounts(&self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Setup`] when others are there than were committed, or as the file's.
+    pub(super) fn verify_accounts(&self) -> Result<(), StoreError> {
         let _snapshot = self.snapshot()?;
         let meta = Meta::load(&self.connection)?;
         let (mut accounts, mut names, mut last) = (0, Tag::default(), String::new());
@@ -337,21 +366,16 @@ impl Meta {
     }
 }
 
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+/// A connection to the file, careful and durable; one that writes has it in WAL mode.
+///
+/// # Errors
+/// As the file's, and [`StoreError::Setup`] for a file system that cannot have it so.
+pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // What an edited schema says is not run: the file is data, never code.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
-    connection.pragma_update(None, "secure_delete", true)?;
+    mistrust(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
     if access.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
         let mode: String =
             connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
@@ -363,4 +387,22 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
         }
     }
     Ok(connection)
+}
+
+/// Has SQLite believe nothing that it need not believe, and leave nothing behind.
+///
+/// # Errors
+/// As the file's.
+pub(super) fn mistrust(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // What an edited schema says is not run: the file is data, never code.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(())
 }

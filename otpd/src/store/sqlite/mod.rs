@@ -4,11 +4,13 @@
 mod database;
 mod fault;
 mod file;
+pub mod image;
 mod init;
 mod lists;
 pub mod lock;
 mod messages;
 mod register;
+pub mod replace;
 mod rows;
 mod schema;
 #[cfg(test)]
