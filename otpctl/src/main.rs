@@ -14,8 +14,10 @@ mod method;
 mod program;
 mod render;
 mod secret_file;
+mod service_manager;
 mod setup;
 mod time;
+mod tool;
 mod tty;
 
 use std::io::Write;

@@ -1,11 +1,11 @@
 //! otpd's own program, run for what it does with files: the configuration, the store, the key.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 use nix::unistd::geteuid;
-use otp_ipc::maintenance::write_frame;
+use otp_ipc::maintenance::{READY, write_frame};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -71,6 +71,17 @@ impl Task {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Waits until the program has read what goes when the daemon ends: its credentials.
+    pub(crate) fn ready(mut self) -> Result<Self, Failure> {
+        let mut said = [0; READY.len()];
+        let read = self.child.stdout.as_mut().map(|stdout| stdout.read_exact(&mut said));
+        if matches!(read, Some(Ok(()))) && said == READY {
+            return Ok(self);
+        }
+        let unclear = Failure::failed(format!("{}: otpd does not answer", self.verb));
+        self.finish().and(Err(unclear))
     }
 
     /// Where the program reads what is no frame.

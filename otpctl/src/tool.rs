@@ -1,4 +1,4 @@
-//! The system's own programs that setup needs.
+//! The system's own programs that otpctl runs.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ const FOLDERS: [&str; 6] =
     ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
 
 /// A program with its arguments.
-pub(super) struct Tool {
+pub(crate) struct Tool {
     path: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
@@ -19,7 +19,7 @@ pub(super) struct Tool {
 
 impl Tool {
     /// The program of this name, `None` where the machine has none.
-    pub(super) fn find(name: &str, arguments: &[&str]) -> Option<Self> {
+    pub(crate) fn find(name: &str, arguments: &[&str]) -> Option<Self> {
         let mut paths = FOLDERS.iter().map(|folder| PathBuf::from(folder).join(name));
         let path = paths.find(|path| path.is_file())?;
         let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
@@ -27,13 +27,13 @@ impl Tool {
     }
 
     /// The same; that it is not there is an error.
-    pub(super) fn need(name: &str, arguments: &[&str]) -> Result<Self, Failure> {
+    pub(crate) fn need(name: &str, arguments: &[&str]) -> Result<Self, Failure> {
         Self::find(name, arguments)
             .ok_or_else(|| Failure::failed(format!("{name}: this machine has no such program")))
     }
 
     /// The one of a command line.
-    pub(super) fn of(command: &[String]) -> Result<Self, Failure> {
+    pub(crate) fn of(command: &[String]) -> Result<Self, Failure> {
         let words: Vec<_> = command.iter().map(String::as_str).collect();
         match words.split_first() {
             Some((name, arguments)) => Self::need(name, arguments),
@@ -42,13 +42,13 @@ impl Tool {
     }
 
     /// The same with one more variable in its environment, which is empty otherwise.
-    pub(super) fn env(mut self, name: &'static str, value: String) -> Self {
+    pub(crate) fn env(mut self, name: &'static str, value: String) -> Self {
         self.environment.push((name, value));
         self
     }
 
     /// Runs it to its end; what it printed, if it ended well, else what it complained of.
-    pub(super) fn run(&self) -> Result<String, Failure> {
+    pub(crate) fn run(&self) -> Result<String, Failure> {
         let said = Command::new(&self.path)
             .args(&self.arguments)
             .env_clear()
