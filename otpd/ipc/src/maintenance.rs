@@ -2,6 +2,9 @@
 //! and new keys. The program reads frames from its standard input: a request as JSON, then what
 //! belongs to it. It answers on standard output, and says on standard error why it failed.
 
+pub mod backup;
+pub mod restore;
+
 use std::io::{self, Read, Write};
 
 use zeroize::Zeroizing;

@@ -243,3 +243,6 @@ fn refused(error: &DecryptError) -> Refusal {
         _ => Refusal::Damaged,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! What otpd's own program does with the store beside the daemon, for otpctl: it is told on its
 //! standard input what to do ([`otp_ipc::maintenance`]), and root alone may have it done.
 
+mod archive;
 mod backup;
 mod export;
 mod import;

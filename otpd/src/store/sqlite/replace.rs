@@ -13,17 +13,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::OpenFlags;
+use rusqlite::{Connection, OpenFlags};
 
-use super::{database::connect, file, lock::Lock, setup};
+use super::{file, lock::Lock, setup};
 use crate::store::StoreError;
 
 /// What the names of the files around the store at a path end with.
 const INCOMING: &str = ".restoring";
 const REPLACED: &str = ".replaced";
-/// The log of a store that could not be opened. SQLite looks for none by that name.
-const STRAY_LOG: &str = "-wal.replaced";
-const LOG: &str = "-wal";
+/// Where SQLite looks for what is not in the file yet, or to be taken back; it would believe
+/// whatever is there of any file.
+const LOGS: [&str; 2] = ["-wal", "-journal"];
 const SHARED_MEMORY: &str = "-shm";
 
 /// Makes `bytes`, which are a whole SQLite file, the store at `path`. Who is killed before leaves
@@ -42,15 +42,15 @@ pub fn replace(
     tidy(&path);
     let place = Place { path: &path };
     let incoming = place.beside(INCOMING);
-    let replaced = place
-        .write(&incoming, bytes)
-        .and_then(|()| place.clear())
-        .and_then(|kept| place.sync().map(|()| kept))
-        .and_then(|kept| place.rename(&incoming, &path).map(|()| kept))
-        // A name that may not last is no reason to say that it is not there.
-        .inspect_err(|_| drop(fs::remove_file(&incoming)))?;
+    let kept = place.write(&incoming, bytes).and_then(|()| {
+        let kept = place.clear()?;
+        place.sync()?;
+        place.rename(&incoming, &path)?;
+        Ok(kept)
+    });
+    let kept = kept.inspect_err(|_| drop(fs::remove_file(&incoming)))?;
     place.sync()?;
-    Ok(replaced)
+    Ok(kept)
 }
 
 /// Removes what a replacement that was killed has left: half a store, and a second name of the
@@ -106,30 +106,47 @@ impl Place<'_> {
                 self.sync()?;
             }
         }
-        // Whose log it is cannot be told; it is never that of what comes.
-        let log = self.beside(LOG);
-        match fs::rename(&log, self.beside(STRAY_LOG)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed(&log, &error));
+        for log in LOGS.map(|log| self.beside(log)) {
+            if holds_something(&log) {
+                self.rename(&log, &Place { path: &log }.beside(REPLACED))?;
+            } else {
+                self.remove(&log)?;
             }
-            _ => {}
         }
         self.remove(&self.beside(SHARED_MEMORY))?;
         Ok(there.then_some(replaced))
     }
 
     /// Has SQLite take the log of the store into its file; whether all of it is there now. It is
-    /// not where SQLite cannot open it.
+    /// not where SQLite cannot read the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it can, and could do it at another time.
     fn settle(&self) -> Result<bool, StoreError> {
-        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly};
-        let log = self.beside(LOG);
-        let settled = connect(self.path, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|connection| {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, ReadOnly};
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let settled = Connection::open_with_flags(self.path, flags).and_then(|connection| {
+            // The log is not looked for before something is read.
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
             let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-            let busy: bool = connection.query_row(checkpoint, [], |row| row.get(0))?;
+            let busy = connection.query_row(checkpoint, [], |row| row.get::<_, bool>(0))?;
             connection.close().map_err(|(_, error)| error)?;
             Ok(!busy)
         });
-        Ok(false)
+        match settled {
+            Ok(true) => Ok(!LOGS.iter().any(|log| holds_something(&self.beside(log)))),
+            Ok(false) => Err(StoreError::Unavailable(
+                "another process reads the store; end that process, then restore again".into(),
+            )),
+            Err(error) => match error.sqlite_error_code() {
+                Some(DatabaseBusy | DatabaseLocked | DiskFull | OutOfMemory | ReadOnly) => {
+                    Err(error.into())
+                }
+                _ => Ok(false),
+            },
+        }
     }
 
     fn remove(&self, path: &Path) -> Result<(), StoreError> {
@@ -147,6 +164,14 @@ impl Place<'_> {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         synced.map_err(|error| failed(folder, &error))
+    }
+}
+
+/// Whether it may be more than an empty file; what cannot be told may.
+fn holds_something(path: &Path) -> bool {
+    match fs::symlink_metadata(path) {
+        Ok(found) => found.len() > 0,
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }
 
