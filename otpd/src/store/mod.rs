@@ -3,11 +3,13 @@
 mod canonical;
 #[cfg(test)]
 mod contract;
+mod digest;
 mod outbox;
 mod record;
 mod register;
 pub mod seal;
 pub mod sqlite;
+mod vault;
 
 use std::{future::Future, pin::Pin};
 

@@ -5,6 +5,10 @@ use otp_core::{
 };
 
 use super::*;
+use crate::{
+    keys::Keys,
+    store::{StoreError, vault::Vault},
+};
 
 fn keys() -> Keys {
     let home = tempfile::tempdir().unwrap();
@@ -111,14 +115,14 @@ fn client(id: &str) -> Client {
 fn the_mac_is_over_everything() {
     let disabled = |until_ms, reason: &str| State::Disabled { until_ms, reason: reason.into() };
     let keys = keys();
-    let vault = Vault::new(&keys, [7; 16]);
+    let vault = Vault::new(&keys, [7; 16], 1);
     let mac = vault.record_mac("alice", &record());
     assert!(vault.verify("alice", &record(), &mac).is_ok());
     assert!(vault.verify("alicf", &record(), &mac).is_err());
     assert!(vault.verify("alice", &record(), &mac[..31]).is_err());
     assert!(vault.verify("alice", &record(), &[]).is_err());
-    assert!(Vault::new(&keys, [8; 16]).verify("alice", &record(), &mac).is_err());
-    assert!(Vault::new(&self::keys(), [7; 16]).verify("alice", &record(), &mac).is_err());
+    assert!(Vault::new(&keys, [8; 16], 1).verify("alice", &record(), &mac).is_err());
+    assert!(Vault::new(&self::keys(), [7; 16], 1).verify("alice", &record(), &mac).is_err());
     let changes: &[&dyn Fn(&mut AccountRecord)] = &[
         &|record| record.uid = Some(0),
         &|record| record.throttle.failures = 0,
@@ -290,7 +294,7 @@ fn no_field_is_taken_for_another() {
 /// The fields of version 1, written down once more: what it has authenticated stays valid.
 #[test]
 fn without_contacts_and_challenges_the_mac_is_that_of_version_1() {
-    let vault = Vault::new(&keys(), [7; 16]);
+    let vault = Vault::new(&keys(), [7; 16], 1);
     let token = |fields: Canonical, id: &str| {
         let fields = fields.text(id).text("label").text("method").text("totp");
         let fields = fields.number(30_000).number(0).text("sha1").number(6).number(1);

@@ -7,16 +7,21 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior}
 
 use super::{
     database::{Database, connect, mistrust},
-    file, lists, locate, messages, rows, schema, setup,
+    file, lists, locate, messages,
+    reseal::{self, Resealed, Resealing, users},
+    rows, schema, setup,
 };
 use crate::{
-    keys::Keys,
+    keys::{Keyring, Role},
     store::{AuditEvent, StoreError},
 };
 
-/// Where the header of a SQLite file says how it is written and read: 1 with a journal, 2 with a
-/// write-ahead log, which what is in memory cannot have.
+/// Where the header of a SQLite file says how it is written and read.
 const FORMAT: usize = 18;
+/// With a write-ahead log, which what is in memory cannot have.
+const LOGGED: [u8; 2] = [2, 2];
+/// With a journal.
+const JOURNALLED: [u8; 2] = [1, 1];
 /// Length of that header.
 const HEADER: usize = 100;
 
@@ -65,7 +70,7 @@ impl Image {
         else {
             return Err(setup("it is not a store of otpd"));
         };
-        let journalled = begin.chain(&[1, 1][..]).chain(rest.get(2..).unwrap_or_default());
+        let journalled = begin.chain(&JOURNALLED[..]).chain(rest.get(2..).unwrap_or_default());
         let mut connection = Connection::open_in_memory()?;
         connection.deserialize_read_exact(MAIN_DB, journalled, bytes.len(), false)?;
         mistrust(&connection)?;
@@ -77,14 +82,6 @@ impl Image {
             return Err(StoreError::Unavailable("the file is damaged within".into()));
         }
         Ok(Self { connection, schema: u32::try_from(schema).unwrap_or(u32::MAX) })
-    }
-
-    /// Whether it is sealed with `keys`.
-    ///
-    /// # Errors
-    /// [`StoreError::Setup`] for one without its meta row.
-    pub fn fits(&self, keys: &Keys) -> Result<bool, StoreError> {
-        Database::fits(&self.connection, keys)
     }
 
     /// What it says of itself.
@@ -99,15 +96,15 @@ impl Image {
     /// one's record is intact and opens.
     ///
     /// # Errors
-    /// [`StoreError::Setup`] when `keys` are not its keys or accounts are missing or added,
+    /// [`StoreError::Setup`] when no key of `ring` is its own or accounts are missing or added,
     /// [`StoreError::Integrity`] for the first record that is not intact.
-    pub fn unlock(self, keys: &Keys) -> Result<Unlocked, StoreError> {
-        let unlocked = Unlocked { database: Database::unlock(self.connection, keys)? };
-        unlocked.database.verify_accounts()?;
-        for user in unlocked.users()? {
-            unlocked.database.account(&user)?;
+    pub fn unlock(self, ring: &Keyring) -> Result<Unlocked, StoreError> {
+        let database = Database::unlock(self.connection, ring)?;
+        database.verify_accounts()?;
+        for user in users(&database.connection)? {
+            database.account(&user)?;
         }
-        Ok(unlocked)
+        Ok(Unlocked { database })
     }
 }
 
@@ -117,25 +114,46 @@ pub struct Unlocked {
 }
 
 impl Unlocked {
-    /// Has `each` revise every account, and settles all messages that wait: what they say is
+    /// Which key of the ring opened it.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.database.role()
+    }
+
+    /// Has `change` revise every account, and settles all messages that wait: what they say is
     /// deleted, that they were asked for still counts.
     ///
     /// # Errors
-    /// As [`Image::unlock`].
-    pub fn revise(&self, mut each: impl FnMut(&mut Account)) -> Result<(), StoreError> {
+    /// [`StoreError::Unavailable`] when there is no memory for it.
+    pub fn revise(&self, mut change: impl FnMut(&str, &mut Account)) -> Result<(), StoreError> {
         let connection = &self.database.connection;
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-        for user in self.users()? {
-            self.database.transact(&user, |work| work.account.iter_mut().for_each(&mut each))?;
+        for user in users(connection)? {
+            self.database.transact(&user, |work| {
+                work.account.iter_mut().for_each(|account| change(&user, account));
+            })?;
         }
         rows::execute(connection, messages::SETTLE_EVERYTHING, [])?;
         Ok(transaction.commit()?)
     }
 
+    /// Seals all of it with another key. Nothing that was sealed with the old one is left.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is no memory for it, or no random bytes.
+    pub fn reseal(&self, resealing: &Resealing<'_>) -> Result<Resealed, StoreError> {
+        let connection = &self.database.connection;
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        let resealed = reseal::rewrite(&self.database, resealing, &mut |_, _| ())?;
+        transaction.commit()?;
+        connection.execute_batch("VACUUM")?;
+        Ok(resealed)
+    }
+
     /// Appends an audit record.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// [`StoreError::Unavailable`] when there is no memory for it.
     pub fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
         Ok(rows::append(&self.database.connection, event)?)
     }
@@ -145,15 +163,14 @@ impl Unlocked {
     /// # Errors
     /// As SQLite's.
     pub fn into_bytes(mut self) -> Result<Vec<u8>, StoreError> {
-        Ok(self.database.connection.serialize(MAIN_DB)?.to_vec())
+        let mut bytes = self.database.connection.serialize(MAIN_DB)?.to_vec();
+        // As the daemon has it: no journal is ever needed to make it so.
+        if let Some(format) = bytes.get_mut(FORMAT..FORMAT + 2) {
+            format.copy_from_slice(&LOGGED);
+        }
+        Ok(bytes)
     }
 
-    fn users(&self) -> Result<Vec<String>, StoreError> {
-        let connection = &self.database.connection;
-        let mut statement = connection.prepare("SELECT user FROM account ORDER BY user")?;
-        let users = statement.query_map([], |row| row.get(0))?;
-        Ok(users.collect::<rusqlite::Result<_>>()?)
-    }
 }
 
 /// Appends an audit record to the store at `path`, beside whoever else uses it.

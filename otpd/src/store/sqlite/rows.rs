@@ -15,8 +15,9 @@ use rusqlite::{
 use super::register;
 use crate::store::{
     AuditEvent, StoreError,
-    record::{AccountRecord, Tag, TokenRecord},
+    record::{AccountRecord, TokenRecord},
     seal,
+    vault::Tag,
 };
 
 /// The statement that reads a user's account row.

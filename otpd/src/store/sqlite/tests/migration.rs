@@ -101,7 +101,7 @@ fn old_home() -> Home {
 fn a_store_of_version_1_opens_and_its_users_log_in() {
     let home = old_home();
     let store = home.open().unwrap();
-    assert_eq!(wait(store.status(0)).unwrap().schema, 4);
+    assert_eq!(wait(store.status(0)).unwrap().schema, 5);
     let audit = wait(store.audit(AuditQuery { limit: 9, ..AuditQuery::default() })).unwrap();
     assert_eq!(audit.len(), 3);
     for (user, account) in accounts() {
@@ -134,7 +134,7 @@ fn a_store_of_version_1_opens_and_its_users_log_in() {
     }))
     .unwrap();
     drop(store);
-    assert_eq!(user_version(&home), 4);
+    assert_eq!(user_version(&home), 5);
     let store = home.open().unwrap();
     assert_eq!(wait(store.queued()).unwrap().len(), 1);
     let bob = wait(store.enrolment("bob")).unwrap().unwrap();
@@ -169,7 +169,7 @@ fn a_store_of_version_2_opens_with_what_was_told_at_enrolment() {
     }))
     .unwrap();
     drop(store);
-    assert_eq!(user_version(&home), 4);
+    assert_eq!(user_version(&home), 5);
     wait(decide(&home.open().unwrap(), "alice", |work| {
         assert_eq!(work.account.as_ref().unwrap().tokens[0].share, Share::Shared);
     }))
@@ -200,7 +200,7 @@ fn a_store_of_version_3_opens_and_codes_are_issued() {
     make_old(&home, 3);
     assert_eq!(user_version(&home), 3);
     let store = home.open().unwrap();
-    assert_eq!(wait(store.status(0)).unwrap().schema, 4);
+    assert_eq!(wait(store.status(0)).unwrap().schema, 5);
     wait(decide(&store, "alice", move |work| {
         assert_eq!(work.account, Some(account()));
         let account = work.account.as_mut().unwrap();

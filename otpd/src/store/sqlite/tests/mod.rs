@@ -37,8 +37,8 @@ impl Home {
         self.directory.path().join("kek")
     }
 
-    fn keys(&self) -> Keys {
-        Keys::load(None, &self.key(), geteuid().as_raw()).unwrap()
+    fn keys(&self) -> Keyring {
+        Keyring::load(None, &self.key(), geteuid().as_raw()).unwrap()
     }
 
     fn open(&self) -> Result<SqliteStore, StoreError> {
