@@ -40,7 +40,8 @@ impl SecretFile {
         let file = match path.symlink_metadata() {
             Ok(_) => None,
             Err(_) => {
-                rustix::fs::open(folder.unwrap_or(Path::new(".")), flags, Mode::RUSR | Mode::WUSR).ok()
+                rustix::fs::open(folder.unwrap_or(Path::new(".")), flags, Mode::RUSR | Mode::WUSR)
+                    .ok()
             }
         };
         match file {

@@ -102,7 +102,10 @@ fn unreadable(error: io::Error) -> Failure {
 /// The next line without its end, at most [`otp_ipc::limits::REPLY`] bytes. It is read byte by
 /// byte, so that nothing is kept in a buffer and the next line is there for the next prompt.
 /// `interrupt` ends it as well, as an error.
-pub(crate) fn line(from: &mut impl Read, interrupt: Option<u8>) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+pub(crate) fn line(
+    from: &mut impl Read,
+    interrupt: Option<u8>,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut line = Zeroizing::new(Vec::with_capacity(otp_ipc::limits::REPLY));
     let mut byte = Zeroizing::new([0_u8; 1]);
     loop {

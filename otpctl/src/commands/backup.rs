@@ -20,8 +20,11 @@ const VERB: &str = "backup";
 pub(crate) fn run(args: &Backup, out: &Output) -> Result<(), Failure> {
     let recipients = recipients(args)?;
     let file = SecretFile::create_whole(&args.file)?;
-    let passphrase =
-        if recipients.is_empty() { Some(passphrase(args.passphrase_file.as_deref())?) } else { None };
+    let passphrase = if recipients.is_empty() {
+        Some(passphrase(args.passphrase_file.as_deref())?)
+    } else {
+        None
+    };
     let request = Request { recipients, with_key: args.with_key };
     let mut task = Task::start(VERB, "backup", &request)?;
     if let Some(passphrase) = &passphrase {

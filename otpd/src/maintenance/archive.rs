@@ -77,7 +77,9 @@ pub(super) enum Opener {
 pub(super) enum Refusal {
     #[error("the passphrase is no text in UTF-8")]
     NoText,
-    #[error("{0:?} is not a recipient of age's: those begin with \"age1\"; make one with age-keygen")]
+    #[error(
+        "{0:?} is not a recipient of age's: those begin with \"age1\"; make one with age-keygen"
+    )]
     NoRecipient(String),
     #[error(
         "the identity file has no secret key: a line that begins with {IDENTITY}, as age-keygen \

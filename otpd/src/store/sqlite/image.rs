@@ -48,7 +48,8 @@ pub struct Census {
 pub fn copy(path: &Path, owner: u32) -> Result<Vec<u8>, StoreError> {
     let path = file::place(path, owner)?;
     file::check(&path, owner)?;
-    let read = || Ok(connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?.serialize(MAIN_DB)?.to_vec());
+    let read =
+        || Ok(connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?.serialize(MAIN_DB)?.to_vec());
     read().map_err(|error| locate(&path, error))
 }
 
@@ -170,7 +171,6 @@ impl Unlocked {
         }
         Ok(bytes)
     }
-
 }
 
 /// Appends an audit record to the store at `path`, beside whoever else uses it.
@@ -220,10 +220,9 @@ pub fn present(path: &Path, owner: u32) -> Result<Present, StoreError> {
 
 fn census(connection: &Connection, schema: u32) -> Result<Census, StoreError> {
     let counts = lists::counts(connection)?;
-    let (store, key_version) = connection.query_row(
-        "SELECT lower(hex(store)), key_version FROM meta",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
+    let (store, key_version) =
+        connection.query_row("SELECT lower(hex(store)), key_version FROM meta", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
     Ok(Census { store, schema, key_version, users: counts.users, tokens: counts.tokens })
 }
