@@ -94,7 +94,7 @@ fn identities_are_read_as_age_keygen_writes_them() {
     let secret = secret.expose_secret();
     let file = format!("# created: today\r\n# public key: {public}\r\n\r\n{secret}\r\n");
     let opener = Opener::identities(file.as_bytes()).unwrap();
-    let reader = Reader::recipients(&[public.clone()]).unwrap();
+    let reader = Reader::recipients(std::slice::from_ref(&public)).unwrap();
     assert!(Archive::open(&sealed(&archive(b"", None), reader), &opener).is_ok());
     for bad in ["", "# nothing", &public, "AGE-SECRET-KEY-1", &secret[..secret.len() - 1], "\u{0}"]
     {
@@ -170,14 +170,14 @@ fn what_is_encrypted_and_no_backup_is_told_from_a_newer_one() {
         (format!("otpd backup 1\n{header}"), Refusal::NoBackup),
         (format!("otpd backup 1\n{header}\n"), Refusal::NoBackup),
         (format!("otpd backup 1\n{header}\nkey"), Refusal::NoBackup),
-        (format!("otpd backup 1\n{{}}\n\n"), Refusal::NoBackup),
+        ("otpd backup 1\n{}\n\n".into(), Refusal::NoBackup),
         (format!("otpd backup 1\n{}\n\n", header.replace("made", "more")), Refusal::NoBackup),
         (format!("otpd backup 1 \n{header}\n\n"), Refusal::NoBackup),
         (format!("otpd backup \n{header}\n\n"), Refusal::NoBackup),
         (format!("Otpd backup 1\n{header}\n\n"), Refusal::NoBackup),
         (format!("otpd backup 1\n{long}\n\n"), Refusal::NoBackup),
-        (format!("otpd backup 2\nanything"), Refusal::Newer),
-        (format!("otpd backup 10\n"), Refusal::Newer),
+        ("otpd backup 2\nanything".into(), Refusal::Newer),
+        ("otpd backup 10\n".into(), Refusal::Newer),
     ] {
         let (reader, opener) = pair();
         assert_eq!(refusal(&encrypted(plain.as_bytes(), reader), &opener), refused, "{plain:?}");
