@@ -4,6 +4,7 @@ mod backup;
 mod configuration;
 mod doctor;
 mod issued;
+mod key;
 mod login_test;
 mod method;
 mod setup;
@@ -23,6 +24,7 @@ pub(crate) use doctor::Doctor;
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
 };
+pub(crate) use key::Key;
 pub(crate) use login_test::LoginTest;
 pub(crate) use method::{Method, MethodFiles, MethodSet};
 pub(crate) use setup::Setup;
@@ -116,6 +118,9 @@ pub(crate) enum Command {
     /// The daemon's configuration
     #[command(subcommand)]
     Config(Config),
+    /// The key that seals the store
+    #[command(subcommand)]
+    Key(Key),
     /// Show decisions, oldest first
     Audit(Audit),
     LoginTest(LoginTest),

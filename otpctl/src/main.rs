@@ -9,6 +9,7 @@ mod doctor;
 mod failure;
 mod given_file;
 mod import;
+mod key_credential;
 mod login;
 mod manual;
 mod method;

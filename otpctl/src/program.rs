@@ -46,10 +46,7 @@ impl Task {
         task: &str,
         request: &impl Serialize,
     ) -> Result<Self, Failure> {
-        if !geteuid().is_root() {
-            let message = format!("{verb}: only root may do this: it reads the store and its key");
-            return Err(Failure::new(Exit::Denied, "AccessDenied", message));
-        }
+        need_root(verb)?;
         let mut child = command(&[task])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -126,6 +123,15 @@ impl Task {
 
 fn unclear(verb: &str) -> Failure {
     Failure::failed(format!("{verb}: otpd does not answer as it should; is it of this version?"))
+}
+
+/// Refuses what only root can do, before anybody is asked for anything.
+pub(crate) fn need_root(verb: &str) -> Result<(), Failure> {
+    if geteuid().is_root() {
+        return Ok(());
+    }
+    let message = format!("{verb}: only root may do this: it reads the store and its key");
+    Err(Failure::new(Exit::Denied, "AccessDenied", message))
 }
 
 fn command(arguments: &[&str]) -> Command {

@@ -1,7 +1,11 @@
 //! The system's own programs that otpctl runs.
 
+use std::fmt::Display;
+use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::render::printable;
@@ -49,7 +53,31 @@ impl Tool {
 
     /// Runs it to its end; what it printed, if it ended well, else what it complained of.
     pub(crate) fn run(&self) -> Result<String, Failure> {
-        let said = Command::new(&self.path)
+        let said = self.command().output().map_err(|error| self.failed(error))?;
+        self.succeeded(said.status, &said.stderr)?;
+        Ok(String::from_utf8_lossy(&said.stdout).into_owned())
+    }
+
+    /// The same where what it prints is a secret of at most `longest` bytes.
+    pub(crate) fn run_secret(&self, longest: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let mut command = self.command();
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.map_err(|error| self.failed(error))?;
+        // Room enough that nothing is copied while it is read.
+        let room = usize::try_from(longest).unwrap_or_default();
+        let mut secret = Zeroizing::new(Vec::with_capacity(room));
+        if let Some(stdout) = child.stdout.take() {
+            let read = stdout.take(longest).read_to_end(&mut secret);
+            read.map_err(|error| self.failed(error))?;
+        }
+        let said = child.wait_with_output().map_err(|error| self.failed(error))?;
+        self.succeeded(said.status, &said.stderr)?;
+        Ok(secret)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command
             .args(&self.arguments)
             .env_clear()
             .env("PATH", FOLDERS.join(":"))
@@ -57,16 +85,20 @@ impl Tool {
             .env("DEBIAN_FRONTEND", "noninteractive")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir("/")
-            .stdin(Stdio::null())
-            .output();
-        let what = format!("{} {}", self.path.display(), self.arguments.join(" "));
-        let said = said.map_err(|error| Failure::failed(format!("{what}: {error}")))?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if said.status.success() {
-            return Ok(text(&said.stdout));
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn succeeded(&self, status: ExitStatus, stderr: &[u8]) -> Result<(), Failure> {
+        if status.success() {
+            return Ok(());
         }
-        let why: Vec<_> = text(&said.stderr).lines().map(printable).collect();
-        let why = if why.is_empty() { said.status.to_string() } else { why.join("; ") };
-        Err(Failure::failed(format!("{}: {why}", what.trim_end())))
+        let why: Vec<_> = String::from_utf8_lossy(stderr).lines().map(printable).collect();
+        Err(self.failed(if why.is_empty() { status.to_string() } else { why.join("; ") }))
+    }
+
+    fn failed(&self, why: impl Display) -> Failure {
+        let what = format!("{} {}", self.path.display(), self.arguments.join(" "));
+        Failure::failed(format!("{}: {why}", what.trim_end()))
     }
 }

@@ -21,8 +21,8 @@ use sha2::Sha256;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-pub(crate) use self::ring::found;
 pub use self::ring::{Keyring, Role, texts};
+pub(crate) use self::ring::{found, new_file};
 
 /// Name of the systemd credential.
 pub const CREDENTIAL: &str = "otpd.kek";

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::cli::Backup;
 use crate::failure::Failure;
 use crate::given_file;
-use crate::program::Task;
+use crate::program::{Task, need_root};
 use crate::render::{Output, printable};
 use crate::secret_file::SecretFile;
 use crate::tty;
@@ -18,6 +18,7 @@ const VERB: &str = "backup";
 
 /// Has otpd's program copy and encrypt the store, and writes what it answers.
 pub(crate) fn run(args: &Backup, out: &Output) -> Result<(), Failure> {
+    need_root(VERB)?;
     let recipients = recipients(args)?;
     let file = SecretFile::create_whole(&args.file)?;
     let passphrase = if recipients.is_empty() {

@@ -16,6 +16,7 @@ pub(crate) mod config;
 mod directory;
 mod enrol;
 mod ids;
+mod key;
 pub(crate) mod login_test;
 mod method;
 mod policy;
@@ -46,6 +47,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Backup(args) => backup::run(&args, &out),
         Command::Restore(args) => restore::run(&args, &out),
         Command::Provider(Provider::Import(args)) => provider::import(&args, &out),
+        Command::Key(command) => key::run(&command, &out),
         command => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -87,6 +89,7 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         | Command::Man { .. }
         | Command::Backup(_)
         | Command::Restore(_)
+        | Command::Key(_)
         | Command::Method(_)
         | Command::Doctor(_)
         | Command::LoginTest(_)

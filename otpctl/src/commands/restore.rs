@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::Restore;
 use crate::failure::Failure;
-use crate::program::Task;
+use crate::program::{Task, need_root};
 use crate::render::{Output, printable};
 use crate::service_manager::without_daemon;
 use crate::{given_file, tty};
@@ -20,6 +20,7 @@ const NAMED: usize = 10;
 
 /// Has otpd's program look at the file, asks, and has it restored while the daemon is stopped.
 pub(crate) fn run(args: &Restore, out: &Output) -> Result<(), Failure> {
+    need_root(VERB)?;
     let file = given_file::regular(&args.file, LONGEST, "backup")?;
     let opener = opener(args, &file)?;
     let mut request = Request {

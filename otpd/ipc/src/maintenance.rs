@@ -4,6 +4,7 @@
 
 pub mod backup;
 pub mod restore;
+pub mod rotation;
 
 use std::io::{self, Read, Write};
 

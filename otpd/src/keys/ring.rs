@@ -27,6 +27,8 @@ pub struct Keyring {
     keys: Vec<(Role, Keys)>,
     /// Keys that are there and cannot be used.
     unusable: Vec<KeyError>,
+    /// The file of the present key, where there is no such key.
+    missing: Option<PathBuf>,
 }
 
 impl Keyring {
@@ -66,7 +68,8 @@ impl Keyring {
     }
 
     fn with_new(present: Option<Keys>, file: &Path, owner: u32) -> Result<Self, KeyError> {
-        let mut ring = Self { keys: Vec::new(), unusable: Vec::new() };
+        let missing = present.is_none().then(|| file.to_owned());
+        let mut ring = Self { keys: Vec::new(), unusable: Vec::new(), missing };
         ring.keys.extend(present.map(|keys| (Role::Present, keys)));
         match in_place(&new_file(file), owner) {
             Ok(new) => ring.keys.extend(new.map(|keys| (Role::New, keys))),
@@ -121,12 +124,17 @@ impl Keyring {
         let found = self.keys.iter().find(|(_, keys)| fits(keys));
         found.map(|(role, keys)| (*role, keys)).ok_or_else(|| {
             let tried: Vec<_> = self.keys.iter().map(|(_, keys)| keys.source()).collect();
+            let what = match tried.as_slice() {
+                [one] => format!("{one} is not the key of this store"),
+                many => format!("none of these is the key of this store: {}", many.join(", ")),
+            };
             let unusable = self.unusable.iter().map(|error| format!("; {error}"));
+            let missing =
+                self.missing.iter().map(|file| format!("; {} is missing", file.display()));
             format!(
-                "{} is not the key of this store{}: restore the key and the store that belong \
-                 together; a new key does not help",
-                tried.join(", and neither "),
-                unusable.collect::<String>()
+                "{what}{}; restore the key and the store that belong together, a new key does not \
+                 help",
+                unusable.chain(missing).collect::<String>()
             )
         })
     }
@@ -136,7 +144,7 @@ impl Keyring {
     /// The one key that came with a backup, on a machine that has none.
     #[must_use]
     pub fn of_backup(keys: Keys) -> Self {
-        Self { keys: vec![(Role::Given, keys)], unusable: Vec::new() }
+        Self { keys: vec![(Role::Given, keys)], unusable: Vec::new(), missing: None }
     }
 }
 
@@ -164,7 +172,7 @@ pub fn texts(
 impl From<Keys> for Keyring {
     /// A ring of one key, the present one.
     fn from(keys: Keys) -> Self {
-        Self { keys: vec![(Role::Present, keys)], unusable: Vec::new() }
+        Self { keys: vec![(Role::Present, keys)], unusable: Vec::new(), missing: None }
     }
 }
 
@@ -174,7 +182,7 @@ pub(super) fn in_place(file: &Path, owner: u32) -> Result<Option<Keys>, KeyError
 }
 
 /// Where the key is that takes the place of the one in `file`.
-pub(super) fn new_file(file: &Path) -> PathBuf {
+pub(crate) fn new_file(file: &Path) -> PathBuf {
     beside(file, "new")
 }
 

@@ -144,6 +144,14 @@ pub trait TokenStore: Send + Sync {
         transition: Transition,
     ) -> Pending<'a, Result<(), StoreError>>;
 
+    /// Removes all that there is of a user without reading it: the way on for a record that fails
+    /// its integrity check. The record goes in the same transaction.
+    fn forget<'a>(
+        &'a self,
+        user: &'a str,
+        record: AuditEvent,
+    ) -> Pending<'a, Result<(), StoreError>>;
+
     /// What a login needs before its first step; `None` for a user without an account.
     fn enrolment<'a>(&'a self, user: &'a str)
     -> Pending<'a, Result<Option<Enrolment>, StoreError>>;

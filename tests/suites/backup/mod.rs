@@ -36,7 +36,8 @@ pub struct People {
 /// Runs a test on a machine with an otpd, a login and people.
 pub fn hospital(test: impl FnOnce(&World, &mut Otpd, &People) + Send) {
     World::run(|world| {
-        let mut otpd = world.otpd("[issued]\nenabled = true\n[lockout]\nafter = 100\ndisable_after = 1000\n");
+        let mut otpd =
+            world.otpd("[issued]\nenabled = true\n[lockout]\nafter = 100\ndisable_after = 1000\n");
         world.stack("login", &[&format!("required {MODULE}")]);
         fs::write(PASSPHRASE, "four words are enough\nnot this line\n").unwrap();
         run(command("age-keygen").args(["-o", IDENTITY]), b"").ok();

@@ -68,13 +68,13 @@ fn a_backup_can_be_read_by_age_and_sqlite() {
         fs::write("/run/e2e/read.py", READ).unwrap();
         backup(FILE, &["--with-key"]).ok();
         assert_eq!(fs::metadata(FILE).unwrap().mode() & 0o7777, 0o600);
-        let age = run(command("age").args(["-d", "-i", IDENTITY, "-o", "/run/e2e/plain", FILE]), b"");
+        let age =
+            run(command("age").args(["-d", "-i", IDENTITY, "-o", "/run/e2e/plain", FILE]), b"");
         age.ok();
         let seen = run(command("python3").args(["/run/e2e/read.py", "/run/e2e/plain", KEY]), b"");
         assert_eq!(seen.ok(), "ok alice bob 1 1\n");
         let passphrase = "/run/e2e/passphrase.age";
-        let made =
-            otpctl_with(&["backup", passphrase, "--passphrase-file", PASSPHRASE], b"").ok();
+        let made = otpctl_with(&["backup", passphrase, "--passphrase-file", PASSPHRASE], b"").ok();
         assert!(made.contains("2 users"), "{made}");
         let begin = fs::read(passphrase).unwrap();
         assert!(begin.starts_with(b"age-encryption.org/v1\n-> scrypt "));

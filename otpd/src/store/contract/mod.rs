@@ -24,7 +24,7 @@ use otp_core::{
     token::{Algorithm, Factor, Standing, State, Token},
 };
 
-use self::fixture::{challenge, digits, event, full, secret};
+use self::fixture::{challenge, digits, event, secret};
 use super::{
     Asked, AuditEvent, AuditQuery, ClientQuery, CodeQuery, Enrolment, LEDGER_MS, LONGEST_PAYLOAD,
     Outgoing, Outline, StoreError, TokenQuery, TokenStore, UserQuery, Work, decide,
@@ -62,7 +62,7 @@ macro_rules! contract_suite {
     };
 }
 pub(crate) use self::{
-    fixture::{client, contacts, issued, message, token},
+    fixture::{client, contacts, full, issued, message, token},
     lists::{audit_lists, enrolments, owners, token_lists, usable_is_active, user_lists},
     messages::{
         a_reset_settles_and_still_counts, contacts_of_users, messages_are_counted,

@@ -294,6 +294,15 @@ pub(crate) fn tampering_is_refused(new: New<'_>) {
         refused(wait(store.enrolment("alice")).map(drop));
         refused(wait(store.contacts("alice")).map(drop));
         expect(&*store, "untouched", Some(full()));
+        // The way on: without what cannot be believed.
+        wait(store.forget("alice", event("alice", "reset"))).unwrap();
+        expect(&*store, "alice", None);
+        put(&*store, "alice", full());
+        drop(store);
+        let store = backend.open().unwrap();
+        expect(&*store, "alice", Some(full()));
+        let audit = AuditQuery { limit: 9, ..AuditQuery::default() };
+        assert!(wait(store.audit(audit)).unwrap().iter().any(|(_, record)| record.user == "alice"));
     }
 }
 

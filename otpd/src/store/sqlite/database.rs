@@ -13,7 +13,7 @@ use super::{
 use crate::{
     keys::{Keyring, Keys, Role},
     store::{
-        Asked, CodeQuery, CodeRow, Enrolment, Ledger, Outgoing, StoreError, Work,
+        Asked, AuditEvent, CodeQuery, CodeRow, Enrolment, Ledger, Outgoing, StoreError, Work,
         record::AccountRecord,
         register::IssuedRecord,
         vault::{Tag, Vault},
@@ -158,6 +158,22 @@ impl Database {
             rows::execute(&self.connection, messages::SETTLE_ALL, [user])?;
         }
         Ok(())
+    }
+
+    /// Removes all rows of `user`, within the transaction in progress.
+    ///
+    /// # Errors
+    /// As the file's.
+    pub(super) fn forget(&self, user: &str, record: &AuditEvent) -> Result<(), StoreError> {
+        let mut account =
+            self.connection.prepare_cached("SELECT 1 FROM account WHERE user = ?1")?;
+        let counted = account.exists([user])?;
+        rows::save(&self.connection, user, None, None)?;
+        rows::execute(&self.connection, messages::SETTLE_ALL, [user])?;
+        if counted {
+            self.count(user, -1)?;
+        }
+        Ok(rows::append(&self.connection, record)?)
     }
 
     /// The messages that are not settled, oldest first; those that do not open are settled within

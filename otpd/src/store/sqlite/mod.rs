@@ -96,7 +96,8 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         let database = Database::open(path, ring)?;
         let schema = schema::version(&database.connection)?;
-        let key_source = database.key_source().to_owned();
+        let key_version = database.vault().key_version;
+        let key_source = format!("{}, version {key_version}", database.key_source());
         let recovery_key = database.vault().digests.recovery.clone();
         let (ended, _) = watch::channel(false);
         Ok(Self {
@@ -112,7 +113,7 @@ impl SqliteStore {
         })
     }
 
-    /// Where the key came from that opened the store, for people.
+    /// Where the key came from that opened the store, and its version, for people.
     #[must_use]
     pub fn key_source(&self) -> &str {
         &self.key_source
@@ -160,6 +161,15 @@ impl TokenStore for SqliteStore {
     ) -> Pending<'a, Result<(), StoreError>> {
         let user = user.to_owned();
         Box::pin(self.change(Box::new(move |database| database.transact(&user, transition))))
+    }
+
+    fn forget<'a>(
+        &'a self,
+        user: &'a str,
+        record: AuditEvent,
+    ) -> Pending<'a, Result<(), StoreError>> {
+        let user = user.to_owned();
+        Box::pin(self.change(Box::new(move |database| database.forget(&user, &record))))
     }
 
     fn enrolment<'a>(

@@ -4,6 +4,7 @@ mod crash;
 mod faults;
 mod files;
 mod migration;
+mod reseal;
 mod tamper;
 mod writer;
 
