@@ -2,6 +2,7 @@
 
 mod configuration;
 mod doctor;
+mod import;
 mod issued;
 mod login_test;
 mod method;
@@ -18,6 +19,7 @@ pub(crate) use configuration::{
     Audit, Config, Directory, Explain, Policy, Provider, ProviderImport,
 };
 pub(crate) use doctor::Doctor;
+pub(crate) use import::Import;
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
 };
@@ -117,6 +119,7 @@ pub(crate) enum Command {
     Audit(Audit),
     LoginTest(LoginTest),
     Setup(Setup),
+    Import(Import),
     /// Print a completion script
     #[command(hide = true)]
     Completions {

@@ -15,6 +15,7 @@ mod program;
 mod render;
 mod secret_file;
 mod setup;
+mod sources;
 mod time;
 mod tty;
 

@@ -77,6 +77,7 @@ impl Origin {
                 let of_client = of_client.unwrap_or_default();
                 record.detail = Some(format!("code {id}, {left} uses left{of_client}"));
             }
+            Err(Refusal::First) => record.detail = Some("first of two codes".to_owned()),
             Err(_) => {}
         }
         record
@@ -94,7 +95,7 @@ fn result(verdict: &Result<Credential, Refusal>) -> &'static str {
 #[must_use]
 pub fn refusal(refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::Wrong => "wrong",
+        Refusal::Wrong | Refusal::First => "wrong",
         Refusal::Replayed => "replay",
         Refusal::Elsewhere => "elsewhere",
         Refusal::Locked => "locked",

@@ -15,6 +15,7 @@ pub(crate) mod config;
 mod directory;
 mod enrol;
 mod ids;
+mod import;
 pub(crate) mod login_test;
 mod method;
 mod policy;
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Config(Config::Show { file }) => config::show(file.as_deref(), &out),
         Command::Provider(Provider::Import(args)) => provider::import(&args, &out),
+        Command::Import(args) => import::run(&args, &out),
         command => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -81,6 +83,7 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Audit(args) => audit::run(&session, &args).await,
         Command::Completions { .. }
         | Command::Man { .. }
+        | Command::Import(_)
         | Command::Method(_)
         | Command::Doctor(_)
         | Command::LoginTest(_)

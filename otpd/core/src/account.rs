@@ -1,8 +1,14 @@
 //! Everything that the decision needs of one user, read and written as one.
 
 use crate::{
-    client::Client, contact::Contacts, error::Error, issued::IssuedCode, out_of_band::Challenge,
-    recovery::Digest, throttle::Throttle, token::Token,
+    client::Client,
+    contact::Contacts,
+    error::Error,
+    issued::IssuedCode,
+    out_of_band::Challenge,
+    recovery::Digest,
+    throttle::{Lock, Lockout, Pace, Throttle},
+    token::Token,
 };
 
 /// One user's security state. The store reads it, a transition of this crate changes it and the
@@ -13,6 +19,8 @@ pub struct Account {
     pub uid: Option<u32>,
     /// Failures and the lock.
     pub throttle: Throttle,
+    /// A limit of this user's own, successes among it.
+    pub pace: Option<Pace>,
     /// Tokens of any state, oldest first.
     pub tokens: Vec<Token>,
     /// Digests of the recovery codes that are left.
@@ -38,6 +46,18 @@ impl Account {
     #[must_use]
     pub fn enrolled(&self) -> bool {
         self.tokens.iter().any(Token::confirmed)
+    }
+
+    /// Whether codes of the user are evaluated at `now_ms` (Unix milliseconds), after what a clock
+    /// that was set back would prolong was shortened. The one place where that is asked before a
+    /// code is compared.
+    pub(crate) fn open_to_codes(&mut self, lockout: &Lockout, now_ms: i64) -> bool {
+        self.throttle.settle(lockout, now_ms);
+        if let Some(pace) = &mut self.pace {
+            pace.settle(now_ms);
+        }
+        let in_time = self.pace.is_none_or(|pace| pace.allows(now_ms));
+        in_time && self.throttle.locked(lockout, now_ms) == Lock::Open
     }
 
     pub(crate) fn token_mut(&mut self, id: &str) -> Option<&mut Token> {

@@ -7,11 +7,11 @@ use crate::{
     code::{Digits, Reply},
     issued::{self, Found as Issued},
     out_of_band,
-    recovery::{self, RecoveryCode},
+    recovery::{self, Digest, RecoveryCode},
     secret::Secret,
     share::Share,
-    throttle::{Lock, Lockout},
-    token::{Algorithm, Factor, Standing, State, Token},
+    throttle::Lockout,
+    token::{Algorithm, Factor, Rejoin, Standing, State, Token},
     window::{self, Found, Windows},
 };
 
@@ -78,6 +78,9 @@ pub enum Credential {
 pub enum Refusal {
     /// The code belongs to no token, or the recovery code is not one of the user's. Charged.
     Wrong,
+    /// The code is the first of two consecutive ones that the token owes ([`Rejoin`]): it is spent,
+    /// and only the next one is accepted. Charged.
+    First,
     /// The code belongs to a step or counter that is spent, or was issued and is used up. Charged.
     Replayed,
     /// The code was issued and is not good at this service, over the network or here, or for this
@@ -125,9 +128,8 @@ pub fn consume(
     let Some(account) = account else {
         return idle(reply, rules, now_ms, Refusal::Unenrolled);
     };
-    account.throttle.settle(rules.lockout, now_ms);
     issued::settle(account, now_ms);
-    let locked = account.throttle.locked(rules.lockout, now_ms) != Lock::Open;
+    let locked = !account.open_to_codes(rules.lockout, now_ms);
     let guessable = match (scope, reply) {
         (Scope::Login | Scope::Issued, Reply::Digits(code)) => {
             issued::guessable(account, code.len(), rules.issued, now_ms)
@@ -143,7 +145,9 @@ pub fn consume(
         }
         _ if locked => return idle(reply, rules, now_ms, Refusal::Locked),
         (Scope::Token(id), _) => return confirm(account, id, reply, rules, now_ms),
-        (Scope::Login, Reply::Digits(code)) if guessable || has_length(account, code) => {
+        (Scope::Login, Reply::Digits(code))
+            if guessable || has_length(account, code) || may_recover(account, code, rules) =>
+        {
             attempt(account, rules, now_ms, |account| present(account, code, rules, now_ms))?
         }
         (Scope::Issued, Reply::Digits(code)) if guessable => {
@@ -175,6 +179,9 @@ pub(crate) fn attempt<T>(
 ) -> Result<T, Refusal> {
     let before = account.throttle;
     account.throttle.charge(rules.lockout, now_ms);
+    if let Some(pace) = &mut account.pace {
+        pace.count(now_ms);
+    }
     let accepted = compare(account)?;
     account.throttle = before;
     Ok(accepted)
@@ -183,6 +190,11 @@ pub(crate) fn attempt<T>(
 /// Whether any confirmed token has codes of this length.
 fn has_length(account: &Account, code: &Digits) -> bool {
     account.tokens.iter().any(|token| token.confirmed() && token.digits == code.len())
+}
+
+/// Whether the code may be one of the recovery codes that another program made.
+fn may_recover(account: &Account, code: &Digits, rules: &Rules<'_>) -> bool {
+    rules.recovery && code.len() == recovery::LEGACY_DIGITS && !account.recovery.is_empty()
 }
 
 /// Whether every confirmed token has expired.
@@ -200,6 +212,8 @@ fn present(
 ) -> Result<Credential, Refusal> {
     let (enrolled, expired) = (account.enrolled(), all_expired(account, now_ms));
     let issued = find_issued(account, code, rules, now_ms);
+    let digits = may_recover(account, code, rules)
+        .then(|| recovery::legacy_digest(rules.recovery_key, code));
     let mut usable = Vec::new();
     for token in &mut account.tokens {
         let windows = (rules.windows)(&token.method);
@@ -213,12 +227,14 @@ fn present(
             (true, true) => Refusal::Expired,
             (true, false) => Refusal::Disabled,
         };
-        return claim(account, issued).ok_or_else(|| issued.refusal().unwrap_or(refusal));
+        return stand_in(account, digits, issued, now_ms)
+            .ok_or_else(|| issued.refusal().unwrap_or(refusal));
     }
     let tokens: Vec<&Token> = usable.iter().map(|(token, _)| &**token).collect();
     let challenges = &mut account.challenges;
     let answered = out_of_band::answer(challenges, &tokens, rules.service, code, now_ms);
     let mut matched = None;
+    let mut firsts = Vec::new();
     let mut refusal = issued.refusal().unwrap_or(Refusal::Wrong);
     for (token, windows) in usable {
         let found = if answered.as_ref() == Some(&token.id) {
@@ -228,14 +244,34 @@ fn present(
         };
         match found {
             Found::Fresh(moving) if matched.is_none() => matched = Some((token, moving)),
+            Found::First(moving) => firsts.push((token.id.clone(), moving)),
             Found::Used => refusal = Refusal::Replayed,
             Found::Fresh(_) | Found::None => {}
         }
     }
-    match matched {
-        Some((token, moving)) => Ok(spend(token, moving, now_ms)),
-        None => claim(account, issued).ok_or(refusal),
+    if let Some((token, moving)) = matched {
+        return Ok(spend(token, moving, now_ms));
     }
+    if let Some(credential) = stand_in(account, digits, issued, now_ms) {
+        return Ok(credential);
+    }
+    for (id, moving) in firsts {
+        account.token_mut(&id).into_iter().for_each(|token| token.await_second(moving));
+        refusal = Refusal::First;
+    }
+    Err(refusal)
+}
+
+/// Consumes what counts where no token's code matched: a recovery code of digits, else an issued
+/// code.
+fn stand_in(
+    account: &mut Account,
+    recovery: Option<Digest>,
+    issued: Issued,
+    now_ms: i64,
+) -> Option<Credential> {
+    let recovered = recovery.and_then(|given| redeem(account, given, now_ms).ok());
+    recovered.or_else(|| claim(account, issued))
 }
 
 fn find_issued(account: &Account, code: &Digits, rules: &Rules<'_>, now_ms: i64) -> Issued {
@@ -257,19 +293,21 @@ fn recover(
     now_ms: i64,
 ) -> Result<Credential, Refusal> {
     let given = recovery::digest(rules.recovery_key, code);
-    let take = |account: &mut Account| {
-        if all_expired(account, now_ms) {
-            return Err(Refusal::Expired);
-        }
-        let kept = account.recovery.iter().position(|kept| *kept == given).ok_or(Refusal::Wrong)?;
-        account.recovery.remove(kept);
-        Ok(Credential::Recovery { left: account.recovery.len() })
-    };
     if locked {
-        take(account).map_err(|_| Refusal::Locked)
+        redeem(account, given, now_ms).map_err(|_| Refusal::Locked)
     } else {
-        attempt(account, rules, now_ms, take)
+        attempt(account, rules, now_ms, |account| redeem(account, given, now_ms))
     }
+}
+
+/// Takes the recovery code with this digest off the list.
+fn redeem(account: &mut Account, given: Digest, now_ms: i64) -> Result<Credential, Refusal> {
+    if all_expired(account, now_ms) {
+        return Err(Refusal::Expired);
+    }
+    let kept = account.recovery.iter().position(|kept| *kept == given).ok_or(Refusal::Wrong)?;
+    account.recovery.remove(kept);
+    Ok(Credential::Recovery { left: account.recovery.len() })
 }
 
 /// Makes a pending token active with its first code.
@@ -307,6 +345,10 @@ fn confirm(
                     token.share = Share::Shared;
                 }
                 Ok(spend(token, moving, now_ms))
+            }
+            Found::First(moving) => {
+                token.await_second(moving);
+                Err(Refusal::First)
             }
             Found::Used => Err(Refusal::Replayed),
             Found::None => Err(Refusal::Wrong),
@@ -354,6 +396,7 @@ fn search_decoy(code: &Digits, now_ms: i64) {
         share: Share::Released,
         next: 0,
         offset_ms: 0,
+        rejoin: Rejoin::Settled,
         accepted: 0,
         created_ms: 0,
         last_used_ms: None,

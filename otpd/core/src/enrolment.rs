@@ -9,7 +9,7 @@ use crate::{
     out_of_band,
     secret::Secret,
     share::Share,
-    token::{Algorithm, Factor, State, Token},
+    token::{Algorithm, Factor, Rejoin, State, Token},
 };
 
 /// Most tokens of one user, pending ones included.
@@ -90,6 +90,7 @@ pub fn begin(account: &mut Account, new: NewToken, now_ms: i64) -> Result<(), Er
         share: if new.share { Share::Created } else { Share::Released },
         next: 0,
         offset_ms: 0,
+        rejoin: Rejoin::Settled,
         accepted: 0,
         created_ms: now_ms,
         last_used_ms: None,
@@ -129,12 +130,14 @@ pub fn adopt(
     }
     let id = new.id.clone();
     new.pending_until_ms = Some(now_ms);
-    let mut draft = Account { throttle: account.throttle, ..Account::default() };
+    let (throttle, pace) = (account.throttle, account.pace);
+    let mut draft = Account { throttle, pace, ..Account::default() };
     begin(&mut draft, new, now_ms).map_err(|_| Refusal::Disabled)?;
     let credential = consume(Some(&mut draft), reply, Scope::Token(&id), rules, now_ms)?;
     account.tokens = draft.tokens;
     account.challenges.clear();
     account.throttle.clear();
+    account.pace = draft.pace;
     account.last_success_ms = Some(now_ms);
     Ok(credential)
 }

@@ -3,8 +3,10 @@
 
 use crate::{
     account::Account,
+    code::Digits,
     enrolment::{NewToken, begin},
     error::Error,
+    recovery::{LEGACY_DIGITS, legacy_digest},
     resync::REACH,
     token::{Factor, State},
 };
@@ -51,7 +53,7 @@ pub fn admit(account: &mut Account, imported: Imported, now_ms: i64) -> Result<A
             return Err(Error::State("the user has a token with this secret and other parameters"));
         }
         let raised = known.next < next;
-        known.next = known.next.max(next);
+        known.raise(next);
         return Ok(Admitted::Known { raised });
     }
     let reach = match new.factor {
@@ -67,4 +69,21 @@ pub fn admit(account: &mut Account, imported: Imported, now_ms: i64) -> Result<A
         (token.next, token.offset_ms, token.state) = (next, offset_ms, state);
     }
     Ok(Admitted::Added)
+}
+
+/// Most recovery codes of one user, those of another program among them.
+pub const MOST_RECOVERY: usize = 20;
+
+/// Adds recovery codes of 8 digits that another program made, digested under `key`: those that the
+/// account does not have, as long as it has fewer than [`MOST_RECOVERY`]. What has not 8 digits is
+/// left out. How many were added.
+pub fn admit_recovery(account: &mut Account, codes: &[Digits], key: &[u8; 32]) -> usize {
+    let before = account.recovery.len();
+    for code in codes.iter().filter(|code| code.len() == LEGACY_DIGITS) {
+        let digest = legacy_digest(key, code);
+        if account.recovery.len() < MOST_RECOVERY && !account.recovery.contains(&digest) {
+            account.recovery.push(digest);
+        }
+    }
+    account.recovery.len().saturating_sub(before)
 }

@@ -18,6 +18,7 @@ pub mod issued;
 pub mod out_of_band;
 pub mod policy;
 pub mod recovery;
+pub mod restore;
 pub mod resync;
 pub mod schedule;
 pub mod secret;

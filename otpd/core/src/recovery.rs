@@ -5,12 +5,14 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::hotp::mac;
+use crate::{code::Digits, hotp::mac};
 
 /// Characters of a code.
 pub const LENGTH: usize = 16;
 /// Codes that are issued together.
 pub const CODES: usize = 10;
+/// Digits of a recovery code that another program made: at most 26.6 bits.
+pub const LEGACY_DIGITS: u8 = 8;
 /// Random bytes in a code: 80 bits.
 const ENTROPY: usize = 10;
 /// Crockford's base32: no I, L, O and U.
@@ -100,6 +102,13 @@ impl std::fmt::Debug for Digest {
 #[must_use]
 pub fn digest(key: &[u8; 32], code: &RecoveryCode) -> Digest {
     Digest(mac::<Hmac<Sha256>>(key, &code.0).into())
+}
+
+/// HMAC-SHA-256 of a recovery code of [`LEGACY_DIGITS`] digits that another program made. Its length
+/// keeps it apart from the 16 characters of [`digest`] under the same key.
+#[must_use]
+pub fn legacy_digest(key: &[u8; 32], code: &Digits) -> Digest {
+    Digest(mac::<Hmac<Sha256>>(key, code.expose()).into())
 }
 
 /// [`CODES`] codes from 100 bytes of a cryptographic generator, each with its digest.

@@ -7,7 +7,6 @@ use crate::{
     account::Account,
     code::Digits,
     consume::{Refusal, Rules, attempt},
-    throttle::Lock,
     token::{Factor, Standing, Token},
     totp,
     window::{Windows, matches},
@@ -24,7 +23,8 @@ pub const REACH: u64 = 100;
 /// can replay nothing. For TOTP, [`Token::offset_ms`] becomes what the device's clock is ahead of
 /// ours: later windows are centred on the device's step, so the watermark, a step of the device,
 /// never lies beyond the next one, and a token is usable again one step after its resync. Nothing
-/// else moves the offset (no automatic drift).
+/// else moves the offset (no automatic drift). A counter that owed two consecutive codes
+/// ([`crate::token::Rejoin`]) is settled by them.
 ///
 /// # Errors
 /// [`Refusal::Wrong`] when there is no such pair (charged once), [`Refusal::Locked`] while the user
@@ -39,8 +39,7 @@ pub fn resync(
     rules: &Rules<'_>,
     now_ms: i64,
 ) -> Result<(), Refusal> {
-    account.throttle.settle(rules.lockout, now_ms);
-    if account.throttle.locked(rules.lockout, now_ms) != Lock::Open {
+    if !account.open_to_codes(rules.lockout, now_ms) {
         return Err(Refusal::Locked);
     }
     let found = account.token_mut(token).ok_or(Refusal::Unenrolled)?;

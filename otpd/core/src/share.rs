@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     out_of_band::AHEAD_MS,
     secret::{LONGEST, Secret},
-    token::{Factor, Standing, State, Token},
+    token::{Factor, Rejoin, Standing, State, Token},
 };
 
 /// Random bytes for a new key; as many of them are used as the old key had.
@@ -221,13 +221,14 @@ fn offered(token: &Token, now_ms: i64) -> bool {
     matches!(token.state, State::Pending { until_ms } if now_ms < until_ms)
 }
 
-/// Makes a new key of the length of the old one, which nobody has been shown. Watermark and
-/// offset were those of the old key.
+/// Makes a new key of the length of the old one, which nobody has been shown. Watermark, offset
+/// and what the counter had to prove were those of the old key.
 fn rotate(token: &mut Token, entropy: &Entropy) -> Option<()> {
     let fresh = entropy.get(..token.secret.expose().len())?;
     token.secret = Secret::new(Zeroizing::new(fresh.to_vec())).ok()?;
     token.share = Share::Created;
     token.next = 0;
     token.offset_ms = 0;
+    token.rejoin = Rejoin::Settled;
     Some(())
 }

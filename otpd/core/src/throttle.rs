@@ -1,6 +1,8 @@
 //! Lockout: growing locks that end by themselves, and a hard stop (RFC 4226 section 7.3,
 //! NIST SP 800-63B section 5.2.2, OWASP ASVS 6.3).
 
+use std::cmp::Ordering;
+
 /// The `[lockout]` section of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lockout {
@@ -75,6 +77,67 @@ impl Throttle {
     /// Forgets failures and lock: after a success, or when an administrator unlocks.
     pub fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+/// A limit on attempts, right ones among them, that another program had set for a user: a bucket
+/// of so many attempts that fills up again evenly in so many milliseconds. After a pause all of
+/// them may be used at once, and from then on as many in each interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How many attempts; 0 counts as 1.
+    pub attempts: u32,
+    /// In how many milliseconds.
+    pub interval_ms: u64,
+    /// When all attempts are free again, Unix milliseconds.
+    pub at_ms: i64,
+}
+
+impl Pace {
+    /// A limit with all attempts free.
+    #[must_use]
+    pub fn new(attempts: u32, interval_ms: u64) -> Self {
+        Self { attempts, interval_ms, at_ms: i64::MIN }
+    }
+
+    /// Whether it lets fewer attempts through in the long run than `other`; where as many, whether
+    /// fewer at once.
+    #[must_use]
+    pub fn stricter(&self, other: &Self) -> bool {
+        let rate =
+            |of: &Self, per: &Self| u128::from(of.attempts.max(1)) * u128::from(per.interval_ms);
+        match rate(self, other).cmp(&rate(other, self)) {
+            Ordering::Less => true,
+            Ordering::Equal => self.attempts < other.attempts,
+            Ordering::Greater => false,
+        }
+    }
+
+    /// Whether one more attempt is free at `now_ms`. One that would not be free within the interval
+    /// (the clock went back) is free after it; [`Self::settle`] makes that stick.
+    #[must_use]
+    pub fn allows(&self, now_ms: i64) -> bool {
+        self.after(now_ms) <= self.latest_ms(now_ms)
+    }
+
+    /// Shortens a wait for more than the interval, which only a clock that went back can leave.
+    pub fn settle(&mut self, now_ms: i64) {
+        self.at_ms = self.at_ms.min(self.latest_ms(now_ms));
+    }
+
+    /// Counts one attempt.
+    pub fn count(&mut self, now_ms: i64) {
+        self.at_ms = self.after(now_ms);
+    }
+
+    /// When all attempts were free again after one more at `now_ms`.
+    fn after(&self, now_ms: i64) -> i64 {
+        let each_ms = self.interval_ms.div_ceil(self.attempts.max(1).into());
+        self.at_ms.max(now_ms).saturating_add_unsigned(each_ms)
+    }
+
+    fn latest_ms(&self, now_ms: i64) -> i64 {
+        now_ms.saturating_add_unsigned(self.interval_ms)
     }
 }
 

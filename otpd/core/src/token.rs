@@ -51,6 +51,24 @@ pub enum State {
     },
 }
 
+/// Whether a counter has to prove where it is before it counts as a factor again: a store that was
+/// restored does not know which codes were used since its backup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rejoin {
+    /// It need not.
+    #[default]
+    Settled,
+    /// Two consecutive codes are due. The first one, a code of a counter from the watermark to
+    /// [`crate::resync::REACH`] beyond it, is spent and refused.
+    Due,
+    /// The first one was given.
+    Half {
+        /// The counter of the code that is accepted now, and settles it. Any other code in the
+        /// reach takes the first one's place.
+        second: u64,
+    },
+}
+
 /// One authenticator of one user. The parameters are copied from the method at enrolment, so that
 /// a changed method does not break enrolled users (U12); windows stay with the method.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,6 +98,8 @@ pub struct Token {
     /// it; at most [`crate::resync::REACH`] steps and one more. 0 for a counter and until the
     /// first resync and for a new secret; nothing else sets it. It moves the window, never the watermark.
     pub offset_ms: i64,
+    /// Whether two consecutive codes are due. Of a counter only.
+    pub rejoin: Rejoin,
     /// How many codes were accepted, the first one among them.
     pub accepted: u64,
     /// Enrolled at, Unix milliseconds.
@@ -104,9 +124,25 @@ pub enum Standing {
 }
 
 impl Token {
-    /// Moves the watermark past an accepted step or counter. The only place that does.
+    /// Moves the watermark past an accepted step or counter, which settles where the token is.
     pub(crate) fn spend(&mut self, moving: u64) {
-        self.next = self.next.max(moving.saturating_add(1));
+        self.raise(moving.saturating_add(1));
+        self.rejoin = Rejoin::Settled;
+    }
+
+    /// Moves the watermark past the first of two codes and waits for the second.
+    pub(crate) fn await_second(&mut self, moving: u64) {
+        self.raise(moving.saturating_add(1));
+        self.rejoin = Rejoin::Half { second: moving.saturating_add(1) };
+    }
+
+    /// Moves the watermark up to `next`, never down. A second code that falls below it can no
+    /// longer come: two are due again.
+    pub(crate) fn raise(&mut self, next: u64) {
+        self.next = self.next.max(next);
+        if matches!(self.rejoin, Rejoin::Half { second } if second < self.next) {
+            self.rejoin = Rejoin::Due;
+        }
     }
 
     /// Whether the user has confirmed it, whatever became of it since.

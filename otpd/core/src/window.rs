@@ -5,7 +5,8 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use crate::{
     code::Digits,
     hotp,
-    token::{Factor, Token},
+    resync::REACH,
+    token::{Factor, Rejoin, Token},
     totp,
 };
 
@@ -39,6 +40,9 @@ impl Default for Windows {
 pub enum Found {
     /// The code belongs to this step or counter, and it may still be accepted.
     Fresh(u64),
+    /// The code belongs to this counter, which is the first of the two that the token owes
+    /// ([`Rejoin`]): it is to be spent, and refused.
+    First(u64),
     /// The code belongs to a step or counter of the window that can no longer be accepted.
     Used,
     /// The code belongs to none.
@@ -49,7 +53,8 @@ pub enum Found {
 ///
 /// TOTP: the steps from `before` before to `after` after the one that the device's clock shows
 /// (ours and [`Token::offset_ms`]), in the order 0, −1, +1, −2, +2 … HOTP: the counters from the
-/// watermark to `look_ahead` beyond it, and for [`Found::Used`] the last three below it. Every
+/// watermark to `look_ahead` beyond it (where two consecutive codes are due, to [`REACH`] beyond
+/// it), and for [`Found::Used`] the last three below it. Every
 /// candidate is computed and compared in constant time; a match ends nothing early. The last step
 /// and counter of all (2⁶⁴−1) is never accepted, since no watermark can lie beyond it.
 #[must_use]
@@ -62,10 +67,19 @@ pub fn search(token: &Token, windows: Windows, code: &Digits, now_ms: i64) -> Fo
             scan(token, code, steps)
         }
         Factor::Hotp => {
-            let look_ahead = u64::from(windows.look_ahead.min(MOST_LOOK_AHEAD));
+            let look_ahead = match token.rejoin {
+                Rejoin::Settled => u64::from(windows.look_ahead.min(MOST_LOOK_AHEAD)),
+                Rejoin::Due | Rejoin::Half { .. } => REACH,
+            };
             let ahead = token.next..=token.next.saturating_add(look_ahead);
             let behind = token.next.saturating_sub(LOOK_BACK)..token.next;
-            scan(token, code, ahead.chain(behind))
+            match (scan(token, code, ahead.chain(behind)), token.rejoin) {
+                (Found::Fresh(moving), Rejoin::Due) => Found::First(moving),
+                (Found::Fresh(moving), Rejoin::Half { second }) if moving != second => {
+                    Found::First(moving)
+                }
+                (found, _) => found,
+            }
         }
         Factor::OutOfBand(_) => Found::None,
     }

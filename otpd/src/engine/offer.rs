@@ -12,7 +12,7 @@ use otp_core::{
     policy::{FactorRule, Unenrolled},
     secret::Secret,
     share::Share,
-    token::{Algorithm, Factor, State, Token},
+    token::{Algorithm, Factor, Rejoin, State, Token},
     uri::{self, Detail},
 };
 use otp_ipc::{Context, Step};
@@ -264,6 +264,7 @@ impl Engine {
             state: State::Pending { until_ms: self.now_ms() },
             next: 0,
             offset_ms: 0,
+            rejoin: Rejoin::Settled,
             created_ms: self.now_ms(),
             last_used_ms: None,
             accepted: 0,

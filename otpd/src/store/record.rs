@@ -14,8 +14,8 @@ use otp_core::{
     recovery::Digest,
     secret::Secret,
     share::Share,
-    throttle::Throttle,
-    token::{Algorithm, Factor, State, Token},
+    throttle::{Pace, Throttle},
+    token::{Algorithm, Factor, Rejoin, State, Token},
 };
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -36,6 +36,7 @@ pub(super) type Tag = [u8; 32];
 pub(super) struct AccountRecord {
     pub(super) uid: Option<u32>,
     pub(super) throttle: Throttle,
+    pub(super) pace: Option<Pace>,
     pub(super) last_success_ms: Option<i64>,
     pub(super) tokens: Vec<TokenRecord>,
     pub(super) recovery: Vec<Digest>,
@@ -62,6 +63,7 @@ pub(super) struct TokenRecord {
     pub(super) share: Share,
     pub(super) next: u64,
     pub(super) offset_ms: i64,
+    pub(super) rejoin: Rejoin,
     pub(super) accepted: u64,
     pub(super) created_ms: i64,
     pub(super) last_used_ms: Option<i64>,
@@ -147,6 +149,7 @@ impl Vault {
                 share: stored.share.clone(),
                 next: stored.next,
                 offset_ms: stored.offset_ms,
+                rejoin: stored.rejoin,
                 accepted: stored.accepted,
                 created_ms: stored.created_ms,
                 last_used_ms: stored.last_used_ms,
@@ -157,6 +160,7 @@ impl Vault {
         Ok(Account {
             uid: record.uid,
             throttle: record.throttle,
+            pace: record.pace,
             tokens: tokens
                 .collect::<Option<_>>()
                 .ok_or_else(|| StoreError::Integrity(user.to_owned()))?,
@@ -230,6 +234,7 @@ impl Vault {
         Ok(AccountRecord {
             uid: account.uid,
             throttle: account.throttle,
+            pace: account.pace,
             last_success_ms: account.last_success_ms,
             tokens: tokens.collect::<Result<_, StoreError>>()?,
             recovery: account.recovery.clone(),
@@ -311,7 +316,15 @@ impl AccountRecord {
         let fields = self.tokens.iter().fold(fields, |fields, token| token.encode_use(fields));
         let fields = if self.administrator { fields.text("administrator") } else { fields };
         let fields = self.issued.iter().fold(fields, |fields, code| code.encode(fields));
-        self.clients.iter().fold(fields, register::encode_client)
+        let fields = self.clients.iter().fold(fields, register::encode_client);
+        match self.pace {
+            Some(Pace { attempts, interval_ms, at_ms }) => fields
+                .text("pace")
+                .number(attempts.into())
+                .number(interval_ms.cast_signed())
+                .number(at_ms),
+            None => fields,
+        }
     }
 }
 
@@ -330,6 +343,7 @@ impl TokenRecord {
             share: token.share.clone(),
             next: token.next,
             offset_ms: token.offset_ms,
+            rejoin: token.rejoin,
             accepted: token.accepted,
             created_ms: token.created_ms,
             last_used_ms: token.last_used_ms,
@@ -391,9 +405,16 @@ impl TokenRecord {
                 named(fields).text(by).number(*since_ms).number(*until_ms)
             }
         };
-        match self.accepted {
+        let fields = match self.accepted {
             0 => fields,
             accepted => fields.text("accepted").text(&self.id).number(accepted.cast_signed()),
+        };
+        match self.rejoin {
+            Rejoin::Settled => fields,
+            Rejoin::Due => fields.text("rejoin").text(&self.id).optional(None),
+            Rejoin::Half { second } => {
+                fields.text("rejoin").text(&self.id).number(second.cast_signed())
+            }
         }
     }
 }

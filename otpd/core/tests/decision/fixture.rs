@@ -12,7 +12,7 @@ use otp_core::{
     secret::Secret,
     share::Share,
     throttle::{Lockout, Throttle},
-    token::{Algorithm, Factor, State, Token},
+    token::{Algorithm, Factor, Rejoin, State, Token},
     totp,
     window::Windows,
 };
@@ -59,6 +59,7 @@ pub(crate) fn totp_token(id: &str) -> Token {
         share: Share::Released,
         next: 0,
         offset_ms: 0,
+        rejoin: Rejoin::Settled,
         accepted: 0,
         created_ms: NOW - YEAR,
         last_used_ms: None,

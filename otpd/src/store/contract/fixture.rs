@@ -10,8 +10,8 @@ use otp_core::{
     recovery::Digest,
     secret::Secret,
     share::Share,
-    throttle::Throttle,
-    token::{Algorithm, Factor, State, Token},
+    throttle::{Pace, Throttle},
+    token::{Algorithm, Factor, Rejoin, State, Token},
 };
 use zeroize::Zeroizing;
 
@@ -31,6 +31,7 @@ pub(crate) fn token(id: &str) -> Token {
         share: Share::Released,
         next: 0,
         offset_ms: 0,
+        rejoin: Rejoin::Settled,
         accepted: 0,
         created_ms: 1_700_000_000_000,
         last_used_ms: None,
@@ -48,6 +49,7 @@ pub(super) fn full() -> Account {
     Account {
         uid: Some(u32::MAX),
         throttle: Throttle { failures: u32::MAX, locked_until_ms: Some(i64::MIN) },
+        pace: Some(Pace { attempts: u32::MAX, interval_ms: u64::MAX, at_ms: i64::MIN }),
         tokens: vec![
             Token {
                 label: unusual.into(),
@@ -77,6 +79,7 @@ pub(super) fn full() -> Account {
                 secret: secret(255, otp_core::secret::SHORTEST),
                 state: State::Pending { until_ms: 5 },
                 share: Share::Created,
+                rejoin: Rejoin::Half { second: u64::MAX },
                 accepted: 1,
                 ..token("full-1")
             },

@@ -25,6 +25,7 @@ fn token(id: &str) -> TokenRecord {
         share: Share::Released,
         next: 5,
         offset_ms: 0,
+        rejoin: Rejoin::Settled,
         accepted: 0,
         created_ms: 1,
         last_used_ms: None,

@@ -12,7 +12,7 @@ use super::{lists, messages, register, rows, schema, setup};
 use crate::{
     keys::Keys,
     store::{
-        Asked, CodeQuery, CodeRow, Enrolment, Ledger, Outgoing, StoreError, Transition, Work,
+        Asked, CodeQuery, CodeRow, Enrolment, Ledger, Outgoing, StoreError, Work,
         canonical::Canonical,
         record::{AccountRecord, Tag, Vault},
         register::IssuedRecord,
@@ -124,16 +124,13 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Integrity`] when the record is not as it was written, or as the file's.
-    pub(super) fn transact(&self, user: &str, transition: Transition) -> Result<(), StoreError> {
+    pub(super) fn transact(
+        &self,
+        user: &str,
+        transition: impl FnOnce(&mut Work<'_>),
+    ) -> Result<(), StoreError> {
         let before = self.record(user)?;
-        let account = before.as_ref().map(|record| self.vault.unseal(user, record)).transpose()?;
-        let mut work = Work {
-            account,
-            audit: Vec::new(),
-            outbox: Vec::new(),
-            settled: Vec::new(),
-            ledger: self,
-        };
+        let mut work = self.work(user, before.as_ref())?;
         transition(&mut work);
         let Work { account, audit, outbox, settled, .. } = work;
         let after = account
@@ -162,6 +159,30 @@ impl Database {
             rows::execute(&self.connection, messages::SETTLE_ALL, [user])?;
         }
         Ok(())
+    }
+
+    /// Runs a transition on `user`'s account and forgets what it changed.
+    ///
+    /// # Errors
+    /// As [`Self::transact`].
+    pub(super) fn rehearse(
+        &self,
+        user: &str,
+        transition: impl FnOnce(&mut Work<'_>),
+    ) -> Result<(), StoreError> {
+        let record = self.record(user)?;
+        transition(&mut self.work(user, record.as_ref())?);
+        Ok(())
+    }
+
+    fn work(&self, user: &str, record: Option<&AccountRecord>) -> Result<Work<'_>, StoreError> {
+        Ok(Work {
+            account: record.map(|record| self.vault.unseal(user, record)).transpose()?,
+            audit: Vec::new(),
+            outbox: Vec::new(),
+            settled: Vec::new(),
+            ledger: self,
+        })
     }
 
     /// The messages that are not settled, oldest first; those that do not open are settled within

@@ -5,8 +5,8 @@ use otp_core::{
     out_of_band::Challenge,
     recovery::Digest,
     share::Share,
-    throttle::Throttle,
-    token::{Algorithm, Factor, State},
+    throttle::{Pace, Throttle},
+    token::{Algorithm, Factor, Rejoin, State},
 };
 use rusqlite::{
     Connection, OptionalExtension, Params, Result, Row, named_params, params, types::FromSqlError,
@@ -21,7 +21,7 @@ use crate::store::{
 
 /// The statement that reads a user's account row.
 pub(super) const ACCOUNT: &str = "SELECT uid, failures, locked_until_ms, last_success_ms, contacts, \
-     administrator, mac FROM account WHERE user = ?1";
+     administrator, pace_attempts, pace_interval_ms, pace_at_ms, mac FROM account WHERE user = ?1";
 /// The statement that reads a user's tokens.
 pub(super) const TOKENS: &str = "SELECT * FROM token WHERE user = ?1 ORDER BY position";
 /// The statement that reads a user's recovery digests.
@@ -31,7 +31,8 @@ pub(super) const CHALLENGES: &str = "SELECT token, service, digest, sent_ms, exp
     FROM challenge WHERE user = ?1 ORDER BY position";
 /// The statement that changes an account row.
 pub(super) const UPDATE_ACCOUNT: &str = "UPDATE account SET uid = ?2, failures = ?3, \
-    locked_until_ms = ?4, last_success_ms = ?5, contacts = ?6, mac = ?7, administrator = ?8 WHERE user = ?1";
+    locked_until_ms = ?4, last_success_ms = ?5, contacts = ?6, mac = ?7, administrator = ?8, \
+    pace_attempts = ?9, pace_interval_ms = ?10, pace_at_ms = ?11 WHERE user = ?1";
 /// The statement that changes a token.
 pub(super) const UPDATE_TOKEN: &str = "UPDATE token SET position = :position, label = :label, \
     method = :method, type = :type, algorithm = :algorithm, digits = :digits, t0_ms = :t0_ms, \
@@ -39,7 +40,7 @@ pub(super) const UPDATE_TOKEN: &str = "UPDATE token SET position = :position, la
     until_ms = :until_ms, reason = :reason, next = :next, offset_ms = :offset_ms, \
     created_ms = :created_ms, last_used_ms = :last_used_ms, expires_ms = :expires_ms, \
     share = :share, share_by = :share_by, share_since_ms = :share_since_ms, \
-    share_until_ms = :share_until_ms, accepted = :accepted \
+    share_until_ms = :share_until_ms, accepted = :accepted, rejoin = :rejoin \
     WHERE id = :id AND user = :user";
 /// The statement that deletes all but the newest `?1` audit records.
 pub(super) const PRUNE: &str = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1";
@@ -76,9 +77,10 @@ fn read(connection: &Connection, user: &str) -> Result<(AccountRecord, Option<Ve
                 last_success_ms: row.get(3)?,
                 contacts: row.get(4)?,
                 administrator: row.get(5)?,
+                pace: pace(row)?,
                 ..AccountRecord::default()
             };
-            Ok((record, row.get(6)?))
+            Ok((record, row.get("mac")?))
         })
         .optional()?;
     let (account, mac) = account.unzip();
@@ -102,6 +104,17 @@ fn read(connection: &Connection, user: &str) -> Result<(AccountRecord, Option<Ve
         .collect::<Result<_>>()?;
     let account = account.unwrap_or_default();
     Ok((AccountRecord { tokens, recovery, challenges, issued, clients, ..account }, mac))
+}
+
+fn pace(row: &Row<'_>) -> Result<Option<Pace>> {
+    let interval_ms: Option<i64> = row.get("pace_interval_ms")?;
+    match (row.get("pace_attempts")?, interval_ms, row.get("pace_at_ms")?) {
+        (None, None, None) => Ok(None),
+        (Some(attempts), Some(interval_ms), Some(at_ms)) => {
+            Ok(Some(Pace { attempts, interval_ms: interval_ms.cast_unsigned(), at_ms }))
+        }
+        _ => Err(FromSqlError::InvalidType.into()),
+    }
 }
 
 fn challenge(row: &Row<'_>) -> Result<Challenge> {
@@ -130,6 +143,7 @@ fn token(row: &Row<'_>) -> Result<TokenRecord> {
         accepted: row.get::<_, i64>("accepted")?.cast_unsigned(),
         next: row.get::<_, i64>("next")?.cast_unsigned(),
         offset_ms: row.get("offset_ms")?,
+        rejoin: rejoin(row)?,
         created_ms: row.get("created_ms")?,
         last_used_ms: row.get("last_used_ms")?,
         expires_ms: row.get("expires_ms")?,
@@ -198,6 +212,18 @@ pub(super) fn share(row: &Row<'_>) -> Result<Share> {
     }
 }
 
+/// What a counter owes, of a row of the table token.
+///
+/// # Errors
+/// For values that this module does not write.
+pub(super) fn rejoin(row: &Row<'_>) -> Result<Rejoin> {
+    Ok(match row.get::<_, Option<i64>>("rejoin")? {
+        None => Rejoin::Settled,
+        Some(0) => Rejoin::Due,
+        Some(second) => Rejoin::Half { second: second.cast_unsigned() },
+    })
+}
+
 /// Makes the rows of `before` those of `after`, whose MAC is `mac`. Writes only what differs.
 ///
 /// # Errors
@@ -218,7 +244,8 @@ pub(super) fn save(
         UPDATE_ACCOUNT
     } else {
         "INSERT INTO account (user, uid, failures, locked_until_ms, last_success_ms, contacts, \
-         mac, administrator) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+         mac, administrator, pace_attempts, pace_interval_ms, pace_at_ms) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
     };
     let throttle = record.throttle;
     execute(
@@ -233,6 +260,9 @@ pub(super) fn save(
             record.contacts,
             mac,
             record.administrator,
+            record.pace.map(|pace| pace.attempts),
+            record.pace.map(|pace| pace.interval_ms.cast_signed()),
+            record.pace.map(|pace| pace.at_ms),
         ],
     )?;
     let nothing = AccountRecord::default();
@@ -267,11 +297,11 @@ fn save_tokens(
             "INSERT INTO token (id, user, position, label, method, type, algorithm, digits, \
              t0_ms, period_ms, key_version, secret, state, until_ms, reason, next, offset_ms, \
              created_ms, last_used_ms, expires_ms, share, share_by, share_since_ms, \
-             share_until_ms, accepted) \
+             share_until_ms, accepted, rejoin) \
              VALUES (:id, :user, :position, :label, :method, :type, :algorithm, :digits, \
              :t0_ms, :period_ms, :key_version, :secret, :state, :until_ms, :reason, :next, \
              :offset_ms, :created_ms, :last_used_ms, :expires_ms, :share, :share_by, \
-             :share_since_ms, :share_until_ms, :accepted)"
+             :share_since_ms, :share_until_ms, :accepted, :rejoin)"
         };
         save_token(connection, statement, user, position, token)?;
     }
@@ -298,6 +328,11 @@ fn save_token(
     let (by, since_ms, until_share_ms) = match &token.share {
         Share::Showing { by, since_ms, until_ms } => (Some(by), Some(*since_ms), Some(*until_ms)),
         Share::Released | Share::Created | Share::Shared => (None, None, None),
+    };
+    let rejoin = match token.rejoin {
+        Rejoin::Settled => None,
+        Rejoin::Due => Some(0),
+        Rejoin::Half { second } => Some(second.cast_signed()),
     };
     execute(
         connection,
@@ -328,6 +363,7 @@ fn save_token(
             ":share_since_ms": since_ms,
             ":share_until_ms": until_share_ms,
             ":accepted": token.accepted.cast_signed(),
+            ":rejoin": rejoin,
         },
     )
 }
