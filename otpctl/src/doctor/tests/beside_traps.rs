@@ -139,6 +139,14 @@ fn a_move_behind_the_key() {
     }
 }
 
+/// The old line is taken out and nothing else.
+#[test]
+fn half_an_end_of_a_move() {
+    let lines = [MOVES[0][0]];
+    assert_eq!(found(&lines, IGNORE), ["lockout pam-no-way-in /etc/pam.d/sudo:2"]);
+    assert_eq!(found(&["required pam_otp.so"], DENY), [""; 0]);
+}
+
 /// Which modules ask is told of each service for itself.
 #[test]
 fn services_that_only_the_other_module_asks() {
