@@ -3,12 +3,11 @@
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, chown},
-    path::Path,
 };
 
 use crate::{
     code::Token,
-    process::{command, run},
+    process::{command, command_as, run},
 };
 
 /// Where pam_oath keeps its users.
@@ -73,16 +72,44 @@ pub fn secret_file(user: &str) -> String {
 
 /// Gives a user a file of pam_google_authenticator, and a home for it.
 fn own(user: &str, text: &str) {
-    let file = secret_file(user);
-    let id = run(command("id").args(["-u", user]), b"").ok().trim().parse().unwrap();
-    let home = Path::new(&file).parent().unwrap();
-    fs::create_dir_all(home).unwrap();
+    let (id, file) = (home(user), secret_file(user));
     let _ = fs::remove_file(&file);
     fs::write(&file, text).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-    for path in [home, Path::new(&file)] {
-        chown(path, Some(id), Some(id)).unwrap();
-    }
+    chown(&file, Some(id), Some(id)).unwrap();
+}
+
+/// Gives a user a home, where there is none; the user's id.
+fn home(user: &str) -> u32 {
+    let id = run(command("id").args(["-u", user]), b"").ok().trim().parse().unwrap();
+    let home = format!("/home/{user}");
+    fs::create_dir_all(&home).unwrap();
+    chown(&home, Some(id), Some(id)).unwrap();
+    id
+}
+
+/// What `google-authenticator` has made for a user.
+#[derive(Debug)]
+pub struct Made {
+    /// Whose it is.
+    pub user: String,
+    /// The key, and whether it is a counter's.
+    pub token: Token,
+    /// Codes that are good once.
+    pub scratch: Vec<String>,
+}
+
+/// Has a user run `google-authenticator` with these options, and five scratch codes.
+pub fn google_authenticator(user: &str, options: &[&str]) -> Made {
+    home(user);
+    let home = format!("HOME=/home/{user}");
+    let program = ["env", &home, "google-authenticator", "-q", "-f", "-C", "-Q", "NONE", "-e", "5"];
+    run(&mut command_as(user, &[&program, options].concat()), b"").ok();
+    let text = fs::read_to_string(secret_file(user)).unwrap();
+    let kind = if text.contains("HOTP_COUNTER") { "hotp" } else { "totp" };
+    let token = Token::of_key(kind, text.lines().next().unwrap());
+    let scratch = text.lines().skip(1).filter(|line| line.len() == 8).map(str::to_owned).collect();
+    Made { user: user.to_owned(), token, scratch }
 }
 
 /// The key of a token as hexadecimal digits, as oathtool has it.

@@ -24,6 +24,7 @@ mod polkit;
 mod prompts;
 mod races;
 mod requirements;
+mod round_trips;
 mod self_service;
 mod setup;
 mod sharing;
