@@ -12,6 +12,7 @@ mod doctor;
 mod doors;
 mod enrolment;
 mod environment;
+mod import;
 mod input;
 mod leaks;
 mod login_test;

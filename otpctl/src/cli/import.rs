@@ -28,7 +28,8 @@ pub(crate) struct Import {
     #[arg(long, value_name = "TEMPLATE", conflicts_with = "files", value_parser = template)]
     pub(crate) path_template: Option<String>,
     /// Of the users that this file names, one on a line; by default of all that getent(1) lists
-    #[arg(long, value_name = "FILE", requires = "path_template", conflicts_with = "user")]
+    #[arg(long, value_name = "FILE", requires = "path_template")]
+    #[arg(conflicts_with_all = ["files", "user"])]
     pub(crate) users: Option<PathBuf>,
     /// The method that the tokens get [default: totp or hotp]
     #[arg(long)]

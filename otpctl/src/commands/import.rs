@@ -98,7 +98,7 @@ fn show(report: &Report, out: &Output) -> Result<(), Failure> {
     }
     let would = match (report.dry_run, report.applied) {
         (true, _) => "Would be: ",
-        (false, false) => "Rolled back: ",
+        (false, false) => "Not done: ",
         (false, true) => "",
     };
     let added = count(report.added, "token", "tokens");

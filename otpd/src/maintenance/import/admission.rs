@@ -182,7 +182,7 @@ mod tests {
             (usual, 60_001, 6),
             (usual, 180_000, 6),
             (usual, 180_001, 7),
-            (usual, 3_600_000, 12),
+            (usual, 3_600_000, 11),
             (usual, u64::MAX, 100),
             (Lockout { disable_after: 3, after: 3, ..usual }, 3_600_000, 3),
             (Lockout { first_ms: 0, longest_ms: 0, ..usual }, 3_600_000, 100),

@@ -119,8 +119,8 @@ impl Tally {
         let (rejected, files) = (self.refused.len(), self.files.len());
         let mut event = Origin::default().event(EVENT, "ok", "", now_ms);
         event.detail = Some(format!(
-            "{files} files: {added} tokens added, {known} known, {raised} of these raised, \
-             {rejected} rejected"
+            "of {files} files: {added} tokens added, {known} known, {raised} of these raised, \
+             {rejected} entries rejected"
         ));
         event
     }
