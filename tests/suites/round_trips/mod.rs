@@ -78,7 +78,7 @@ impl Trip {
         let keys: Vec<_> = tokens.flat_map(spellings).collect();
         let clear = |what: &str| {
             let logged = world.log().records().join("\n");
-            let told = otpctl_with(&["--json", "audit", "--limit", "10000"], b"").stdout;
+            let told = otpctl_with(&["--json", "audit"], b"").stdout;
             let mut places = vec![(PathBuf::from("the log"), logged.into_bytes())];
             assert!(told.contains("import") || what != "running", "{told}");
             places.push((PathBuf::from("the audit trail"), told.into_bytes()));
