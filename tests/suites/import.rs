@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, chown, symlink},
+    os::unix::fs::{PermissionsExt, chown, lchown, symlink},
     process::Stdio,
     thread::sleep,
     time::Duration,
@@ -156,6 +156,41 @@ fn what_is_rejected_keeps_the_rest_out() {
     });
 }
 
+/// What may be in the place of a user's file, by what is said of it.
+const WRONG: [&str; 9] = [
+    "symbolic link",
+    "a directory",
+    "a FIFO",
+    "empty",
+    "1073741824 bytes",
+    "NUL bytes",
+    "no key in base32",
+    "not to bob",
+    "other names",
+];
+
+fn put(what: &str, path: &str) {
+    let mut owner = BOB;
+    match what {
+        "symbolic link" => symlink("/etc/shadow", path).unwrap(),
+        "a directory" => fs::create_dir(path).unwrap(),
+        "a FIFO" => nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRUSR).unwrap(),
+        "1073741824 bytes" => fs::File::create(path).unwrap().set_len(1 << 30).unwrap(),
+        "NUL bytes" => fs::write(path, [0; 4096]).unwrap(),
+        "no key in base32" => fs::write(path, [0xfe; 4096]).unwrap(),
+        "other names" => {
+            owner = 0;
+            fs::write("/home/bob/root", b"x").unwrap();
+            fs::hard_link("/home/bob/root", path).unwrap();
+        }
+        other => {
+            owner = if other == "empty" { BOB } else { ALICE };
+            fs::write(path, if other == "empty" { "" } else { "x" }).unwrap();
+        }
+    }
+    lchown(path, Some(owner), Some(owner)).unwrap();
+}
+
 /// Users may have put anything where their file is looked for; it is theirs alone.
 #[test]
 fn a_file_that_is_none_of_a_users_is_refused_by_name() {
@@ -165,45 +200,9 @@ fn a_file_that_is_none_of_a_users_is_refused_by_name() {
         let bob = google_file("bob", BOB, &["\" HOTP_COUNTER 1"]);
         let template = ["--path-template", "~/.google_authenticator"];
         let plain = || [&["--json", "import", "--accepted"], &template[..]].concat();
-        let mut put: Vec<(&str, Box<dyn Fn()>)> = vec![
-            ("symbolic link", Box::new(|| symlink("/etc/shadow", &bob).unwrap())),
-            ("a directory", Box::new(|| fs::create_dir(&bob).unwrap())),
-            (
-                "a FIFO",
-                Box::new(|| {
-                    nix::unistd::mkfifo(bob.as_str(), nix::sys::stat::Mode::S_IRUSR).unwrap();
-                }),
-            ),
-            ("empty", Box::new(|| fs::write(&bob, b"").unwrap())),
-            (
-                "1073741824 bytes",
-                Box::new(|| {
-                    fs::File::create(&bob).unwrap().set_len(1 << 30).unwrap();
-                }),
-            ),
-            ("NUL bytes", Box::new(|| fs::write(&bob, [0; 4096]).unwrap())),
-            ("no key in base32", Box::new(|| fs::write(&bob, [0xfe; 4096]).unwrap())),
-            (
-                "not to bob",
-                Box::new(|| {
-                    fs::write(&bob, b"x").unwrap();
-                    chown(&bob, Some(ALICE), None).unwrap();
-                }),
-            ),
-            (
-                "other names",
-                Box::new(|| {
-                    fs::write("/home/bob/root", b"x").unwrap();
-                    fs::hard_link("/home/bob/root", &bob).unwrap();
-                }),
-            ),
-        ];
-        for (told, deed) in put.drain(..) {
+        for told in WRONG {
             let _ = fs::remove_file(&bob);
-            deed();
-            if told != "other names" && told != "not to bob" && !bob.is_empty() {
-                let _ = std::os::unix::fs::lchown(&bob, Some(BOB), Some(BOB));
-            }
+            put(told, &bob);
             let report: Value = serde_json::from_str(&otpctl_with(&plain(), b"").ok()).unwrap();
             assert_eq!(report["rejected"], 1, "{told}: {report}");
             let reject = &report["rejects"][0];

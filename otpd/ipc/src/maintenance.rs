@@ -2,6 +2,7 @@
 //! and new keys. The program reads frames from its standard input: a request as JSON, then what
 //! belongs to it. It answers on standard output, and says on standard error why it failed.
 
+pub mod export;
 pub mod import;
 
 use std::io::{self, Read, Write};

@@ -1,8 +1,19 @@
 //! Files of other programs. Each format is read by one function that is given bytes and returns
 //! what the file tells: no file is opened here, nothing is looked up, nothing is decided.
 
+mod aegis;
+mod andotp;
+mod csv;
+#[cfg(test)]
+mod format_tests;
+mod freeipa;
 mod google_authenticator;
+mod google_export;
+mod json;
 mod oath_usersfile;
+mod otpauth;
+mod pskc;
+mod value;
 
 use std::fmt;
 
@@ -26,6 +37,17 @@ pub struct Format {
 
 /// Every kind, in the order in which they are guessed: those with an unmistakable mark first.
 pub const FORMATS: &[Format] = &[
+    Format { name: "otpauth", recognised: otpauth::recognised, read: otpauth::read },
+    Format {
+        name: "google-export",
+        recognised: google_export::recognised,
+        read: google_export::read,
+    },
+    Format { name: "pskc", recognised: pskc::recognised, read: pskc::read },
+    Format { name: "aegis", recognised: aegis::recognised, read: aegis::read },
+    Format { name: "andotp", recognised: andotp::recognised, read: andotp::read },
+    Format { name: "freeipa", recognised: freeipa::recognised, read: freeipa::read },
+    Format { name: "csv", recognised: csv::recognised, read: csv::read },
     Format { name: "oath", recognised: oath_usersfile::recognised, read: oath_usersfile::read },
     Format {
         name: "google-authenticator",

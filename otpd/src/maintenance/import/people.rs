@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use futures_util::future::join_all;
@@ -55,17 +55,27 @@ impl People {
         Ok(Self(names.into_iter().zip(found?).collect()))
     }
 
+    /// Users whom the system's own directory has.
+    #[cfg(test)]
+    pub(super) fn known<'a>(people: impl IntoIterator<Item = (&'a str, u32)>) -> Self {
+        let person = |(name, uid): (&str, u32)| {
+            let person = Person { name: name.to_owned(), uid, members: BTreeSet::new() };
+            (name.to_owned(), Ok(person))
+        };
+        Self(people.into_iter().map(person).collect())
+    }
+
     /// The user of that name.
     ///
     /// # Errors
     /// Why there is none.
     pub(super) fn get(&self, name: &str) -> Result<&Person, &str> {
         let found = self.0.get(name).map(Result::as_ref);
-        found.unwrap_or(Err(&UNASKED)).map_err(String::as_str)
+        found.unwrap_or(Err(&UNKNOWN)).map_err(String::as_str)
     }
 }
 
-static UNASKED: String = String::new();
+static UNKNOWN: LazyLock<String> = LazyLock::new(|| "this system knows no such user".to_owned());
 
 struct Search {
     own: HashMap<String, u32>,
@@ -90,7 +100,7 @@ impl Search {
             None => match self.directory.by_name(name).await? {
                 Some(entry) if entry.name == name => Ok(entry.uid),
                 Some(entry) => Err(format!("the account is called {}", entry.name)),
-                None => Err("this system knows no such user".to_owned()),
+                None => Err(UNKNOWN.clone()),
             },
         };
         let uid = match uid {

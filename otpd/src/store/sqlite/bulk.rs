@@ -4,10 +4,10 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Transaction, TransactionBehavior};
 
-use super::{Options, database::Database, file, locate, lock::Lock, rows};
+use super::{Options, database::Database, file, lists, locate, lock::Lock, rows};
 use crate::{
     keys::Keys,
-    store::{AuditEvent, StoreError, Work},
+    store::{AuditEvent, StoreError, UserQuery, Work},
 };
 
 /// How long such a program waits for its turn to write: nobody waits for it at a prompt.
@@ -97,6 +97,16 @@ impl Accounts<'_> {
             self.database.rehearse(user, transition)?;
         }
         result.ok_or_else(|| StoreError::Unavailable("the transition was not run".into()))
+    }
+
+    /// The names of all users, in their order.
+    ///
+    /// # Errors
+    /// As the file's.
+    pub fn users(&self) -> Result<Vec<String>, StoreError> {
+        let query = UserQuery { limit: u32::MAX, ..UserQuery::default() };
+        let (users, _) = lists::users(&self.database.connection, &query)?;
+        Ok(users.into_iter().map(|row| row.user).collect())
     }
 
     /// Records `event` in the same transaction.
