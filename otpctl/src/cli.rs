@@ -1,7 +1,10 @@
 //! The command line. Help, man pages and completions are generated from these types.
 
+mod backup;
 mod configuration;
 mod doctor;
+mod export;
+mod import;
 mod issued;
 mod key;
 mod login_test;
@@ -15,10 +18,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use backup::{Backup, Restore};
 pub(crate) use configuration::{
     Audit, Config, Directory, Explain, Policy, Provider, ProviderImport,
 };
 pub(crate) use doctor::Doctor;
+pub(crate) use export::Export;
+pub(crate) use import::Import;
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
 };
@@ -43,6 +49,7 @@ Examples:
   otpctl provider test main --to +491701234581
   otpctl policy explain alice --service sshd --source 203.0.113.7
   otpctl audit --user alice --since 2h    what happened, and why
+  otpctl backup /root/otpd.age            everything in one encrypted file
   otpctl --json token add alice --no-confirm --output alice.json
 
 An ID may be cut to its first 6 characters or more.
@@ -122,6 +129,10 @@ pub(crate) enum Command {
     Audit(Audit),
     LoginTest(LoginTest),
     Setup(Setup),
+    Import(Import),
+    Export(Export),
+    Backup(Backup),
+    Restore(Restore),
     /// Print a completion script
     #[command(hide = true)]
     Completions {

@@ -12,6 +12,7 @@ use super::sshd_running::Daemon;
 use super::stacks::Stacks;
 use super::{everything, files, pam, report, setups};
 
+mod beside_traps;
 mod pam_traps;
 mod sshd_traps;
 
@@ -66,6 +67,7 @@ fn shown(finding: &Finding) -> String {
 fn every_check_is_seen_in_a_test() {
     let tests = [
         include_str!("tests.rs"),
+        include_str!("tests/beside_traps.rs"),
         include_str!("tests/pam_traps.rs"),
         include_str!("tests/sshd_traps.rs"),
         include_str!("daemon/tests.rs"),
