@@ -3,6 +3,8 @@
 mod backup;
 mod configuration;
 mod doctor;
+mod export;
+mod import;
 mod issued;
 mod key;
 mod login_test;
@@ -21,6 +23,8 @@ pub(crate) use configuration::{
     Audit, Config, Directory, Explain, Policy, Provider, ProviderImport,
 };
 pub(crate) use doctor::Doctor;
+pub(crate) use export::Export;
+pub(crate) use import::Import;
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
 };
@@ -125,6 +129,8 @@ pub(crate) enum Command {
     Audit(Audit),
     LoginTest(LoginTest),
     Setup(Setup),
+    Import(Import),
+    Export(Export),
     Backup(Backup),
     Restore(Restore),
     /// Print a completion script

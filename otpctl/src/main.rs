@@ -18,6 +18,7 @@ mod render;
 mod secret_file;
 mod service_manager;
 mod setup;
+mod sources;
 mod time;
 mod tool;
 mod tty;

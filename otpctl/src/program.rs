@@ -1,13 +1,13 @@
 //! otpd's own program, run for what it does with files: the configuration, the store, the key.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 use nix::unistd::geteuid;
 use otp_ipc::maintenance::{READY, read_frame, write_frame};
 use serde::{Serialize, de::DeserializeOwned};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::{Exit, Failure};
 use crate::render::printable;
@@ -106,17 +106,16 @@ impl Task {
         document.map(|document| (document, answer)).ok_or_else(|| unclear(verb))
     }
 
-    /// Where the program reads what is no frame.
-    pub(crate) fn input(&mut self) -> &mut impl Write {
-        &mut self.input
-    }
-
     /// What the program answered, when it has ended well.
     pub(crate) fn finish(self) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let Self { verb, child, input } = self;
         drop(input);
         let answer = child.wait_with_output();
-        let answer = answer.map_err(|error| Failure::failed(format!("{verb}: {error}")))?;
+        let mut answer = answer.map_err(|error| Failure::failed(format!("{verb}: {error}")))?;
+        if !answer.status.success() {
+            // Half an answer may be half a secret: only why it failed is told.
+            answer.stdout.zeroize();
+        }
         succeeded(verb, "Failed", answer).map(Zeroizing::new)
     }
 }

@@ -1,6 +1,6 @@
 //! The only clock of the daemon: everything else is given the time.
 
-use std::{fs::File, io::Read};
+use std::{fs::File, io::Read, path::Path};
 
 use jiff::{Timestamp, tz::TimeZone};
 use otp_core::schedule::WeekMinute;
@@ -8,6 +8,8 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// The machine's time zone, as localtime(5) has it.
 const ZONE: &str = "/etc/localtime";
+/// Where all zones are.
+const ZONES: &str = "/usr/share/zoneinfo";
 /// More bytes than any zone has.
 const LARGEST_ZONE: u64 = 1 << 20;
 
@@ -41,22 +43,47 @@ impl Clock for SystemClock {
         match zone() {
             Ok(zone) => week_minute(&zone, now_ms),
             Err(error) => {
-                log::error!("clock: {ZONE}: {error}: policies that depend on the time are strict");
+                log::error!("clock: {error}: policies that depend on the time are strict");
                 None
             }
         }
     }
 }
 
-fn zone() -> Result<TimeZone, String> {
+/// The machine's time zone; UTC where it has none.
+///
+/// # Errors
+/// Why its file cannot be used.
+pub fn zone() -> Result<TimeZone, String> {
+    Ok(read_zone(Path::new(ZONE))?.unwrap_or(TimeZone::UTC))
+}
+
+/// The time zone of that name, such as `Europe/Berlin`.
+///
+/// # Errors
+/// Where there is none, or why its file cannot be used.
+pub fn zone_named(name: &str) -> Result<TimeZone, String> {
+    let plain = |part: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+');
+        !part.is_empty() && part.chars().all(allowed)
+    };
+    let unknown = || format!("{name:?} is no time zone of {ZONES}, such as Europe/Berlin");
+    if !name.split('/').all(plain) {
+        return Err(unknown());
+    }
+    read_zone(&Path::new(ZONES).join(name))?.ok_or_else(unknown)
+}
+
+fn read_zone(path: &Path) -> Result<Option<TimeZone>, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let mut bytes = Vec::new();
-    match File::open(ZONE) {
+    match File::open(path) {
         Ok(file) => file.take(LARGEST_ZONE).read_to_end(&mut bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(TimeZone::UTC),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => Err(error),
     }
-    .map_err(|error| error.to_string())?;
-    TimeZone::tzif("", &bytes).map_err(|error| error.to_string())
+    .map_err(|error| failed(&error))?;
+    TimeZone::tzif("", &bytes).map(Some).map_err(|error| failed(&error))
 }
 
 /// The minute of the week in that zone.

@@ -63,6 +63,11 @@ impl Token {
         }
     }
 
+    /// TOTP's present code, where a step has so many seconds.
+    pub fn at_step(&self, seconds: u32) -> String {
+        self.oathtool(&["--totp", "-s", &seconds.to_string()]).remove(0)
+    }
+
     /// The HOTP code of a counter.
     pub fn at(&self, counter: u64) -> String {
         self.oathtool(&["--hotp", "-c", &counter.to_string()]).remove(0)

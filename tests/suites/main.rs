@@ -1,6 +1,7 @@
 //! The end-to-end suites. Everything runs on machines of `harness`.
 
 mod backup;
+mod beside;
 mod capacity;
 mod clients;
 mod configuration;
@@ -12,6 +13,7 @@ mod doctor;
 mod doors;
 mod enrolment;
 mod environment;
+mod import;
 mod input;
 mod leaks;
 mod login_test;
@@ -25,6 +27,7 @@ mod prompts;
 mod races;
 mod requirements;
 mod rotation;
+mod round_trips;
 mod self_service;
 mod setup;
 mod sharing;

@@ -1,5 +1,7 @@
 //! Another key for the store: killed at any point it locks nobody out, and a lost key stays lost.
 
+mod credential;
+
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},

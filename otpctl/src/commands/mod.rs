@@ -15,7 +15,9 @@ mod code;
 pub(crate) mod config;
 mod directory;
 mod enrol;
+mod export;
 mod ids;
+mod import;
 mod key;
 pub(crate) mod login_test;
 mod method;
@@ -48,6 +50,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Restore(args) => restore::run(&args, &out),
         Command::Provider(Provider::Import(args)) => provider::import(&args, &out),
         Command::Key(command) => key::run(&command, &out),
+        Command::Import(args) => import::run(&args, &out),
+        Command::Export(args) => export::run(&args, &out),
         command => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -90,6 +94,8 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         | Command::Backup(_)
         | Command::Restore(_)
         | Command::Key(_)
+        | Command::Import(_)
+        | Command::Export(_)
         | Command::Method(_)
         | Command::Doctor(_)
         | Command::LoginTest(_)

@@ -1,6 +1,7 @@
 //! `otpctl doctor`: looks for what lets somebody in without a code, and for what locks somebody
 //! out.
 
+mod beside;
 mod check;
 mod daemon;
 mod files;

@@ -129,7 +129,8 @@ impl Stacks {
                 .iter()
                 .any(|(first, second, _)| *second == name && self.asking(first).is_some());
             let listed = !told && (!all || !NO_LOGINS.contains(&name));
-            stack.has(Role::First) && !asks(stack) && listed
+            let open = !asks(stack) && !stack.has(Role::OtherCode);
+            stack.has(Role::First) && open && listed
         };
         let lacking = self.services.iter().filter(lacks).map(|(service, _)| service.name.as_str());
         let lacking: Vec<_> = lacking.collect();

@@ -3,6 +3,8 @@
 //! belongs to it. It answers on standard output, and says on standard error why it failed.
 
 pub mod backup;
+pub mod export;
+pub mod import;
 pub mod restore;
 pub mod rotation;
 

@@ -164,7 +164,7 @@ impl Engine {
 /// Drops the pending tokens other than `id`, which is active now: whoever made them could otherwise
 /// confirm them later without proving the credential that exists. What nobody has been shown yet
 /// stays: to be shown it takes that proof.
-pub(super) fn drop_pending(account: &mut Account, id: &str) {
+pub(crate) fn drop_pending(account: &mut Account, id: &str) {
     account
         .tokens
         .retain(|token| token.id == id || token.confirmed() || token.share == Share::Created);
@@ -189,6 +189,7 @@ fn conclude(
         }
         Err(refusal) => {
             event.result = crate::audit::refusal(*refusal).to_owned();
+            event.detail = crate::audit::detail(*refusal);
             event.failures = work.account.as_ref().map(|account| account.throttle.failures);
             Err(Error::Rejected)
         }

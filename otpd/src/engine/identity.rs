@@ -37,7 +37,7 @@ impl Engine {
 /// Why the tokens that were enrolled for the user id `before` are not those of whoever has the name
 /// `user` and the user id `now`; `None` where they are. Where no directory knew the user id before,
 /// nothing is said against it.
-pub(super) fn stranger(user: &str, before: Option<u32>, now: Option<u32>) -> Option<String> {
+pub(crate) fn stranger(user: &str, before: Option<u32>, now: Option<u32>) -> Option<String> {
     let before = before.filter(|before| now != Some(*before))?;
     let reset = format!("`otpctl user reset {user}` removes what it had");
     Some(match now {

@@ -51,7 +51,9 @@ use otp_ipc::Context;
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
+pub(crate) use enrol::drop_pending;
 pub use error::Error;
+pub(crate) use identity::stranger;
 pub use tend::Deadlines;
 
 use crate::{
@@ -335,7 +337,7 @@ impl Drop for Deciding<'_> {
 }
 
 /// 128 random bits as 32 lower-case hexadecimal digits: the id of a session or of a token.
-fn random_id() -> Result<String, Error> {
+pub(crate) fn random_id() -> Result<String, Error> {
     let mut bytes = [0_u8; 16];
     fill_random(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

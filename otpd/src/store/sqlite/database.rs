@@ -120,15 +120,7 @@ impl Database {
         transition: impl FnOnce(&mut Work<'_>),
     ) -> Result<(), StoreError> {
         let before = self.record(user)?;
-        let account =
-            before.as_ref().map(|record| self.vault().unseal(user, record)).transpose()?;
-        let mut work = Work {
-            account,
-            audit: Vec::new(),
-            outbox: Vec::new(),
-            settled: Vec::new(),
-            ledger: self,
-        };
+        let mut work = self.work(user, before.as_ref())?;
         transition(&mut work);
         let Work { account, audit, outbox, settled, .. } = work;
         let after = account
@@ -174,6 +166,30 @@ impl Database {
             self.count(user, -1)?;
         }
         Ok(rows::append(&self.connection, record)?)
+    }
+
+    /// Runs a transition on `user`'s account and forgets what it changed.
+    ///
+    /// # Errors
+    /// As [`Self::transact`].
+    pub(super) fn rehearse(
+        &self,
+        user: &str,
+        transition: impl FnOnce(&mut Work<'_>),
+    ) -> Result<(), StoreError> {
+        let record = self.record(user)?;
+        transition(&mut self.work(user, record.as_ref())?);
+        Ok(())
+    }
+
+    fn work(&self, user: &str, record: Option<&AccountRecord>) -> Result<Work<'_>, StoreError> {
+        Ok(Work {
+            account: record.map(|record| self.vault().unseal(user, record)).transpose()?,
+            audit: Vec::new(),
+            outbox: Vec::new(),
+            settled: Vec::new(),
+            ledger: self,
+        })
     }
 
     /// The messages that are not settled, oldest first; those that do not open are settled within

@@ -1,6 +1,7 @@
 //! The store in one SQLite file: write-ahead log, every commit synced to disk before it is told,
 //! one thread that writes, readers that never wait for it.
 
+pub mod bulk;
 mod database;
 mod fault;
 mod file;
@@ -17,6 +18,7 @@ mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod worker;
 
 use std::path::{Path, PathBuf};

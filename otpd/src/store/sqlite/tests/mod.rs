@@ -1,5 +1,6 @@
 //! What SQLite's store has to show beyond the contract.
 
+mod bulk;
 mod crash;
 mod faults;
 mod files;

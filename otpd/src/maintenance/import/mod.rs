@@ -1,0 +1,198 @@
+//! `otpctl import`: what files of other programs tell becomes tokens, in one transaction.
+
+mod admission;
+mod gather;
+mod people;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Read, Write},
+};
+
+use otp_core::token::Factor;
+use otp_ipc::maintenance::{
+    FILE, REQUEST,
+    import::{Report, Request, Source},
+    read_frame,
+};
+use zeroize::Zeroizing;
+
+use self::{
+    admission::Admission,
+    gather::{Found, Gathered},
+    people::{People, Person},
+    tally::Tally,
+};
+use super::{Failure, Site};
+use crate::{
+    audit::Journal,
+    clock::{self, Clock, SystemClock},
+    config::{Config, Method},
+    directory::composite::LOCAL,
+    import::Circumstances,
+    keys::Keyring,
+    store::{
+        StoreError,
+        sqlite::{
+            Options,
+            bulk::{Accounts, Bulk},
+        },
+    },
+};
+
+/// Longest password or pre-shared key of a file, in bytes.
+const KEY: u64 = 4096;
+/// Users of whom each has a record of their own in the audit trail; of more the sum tells.
+const RECORDS: usize = 1000;
+
+pub(super) fn run(site: &Site) -> Result<(), Failure> {
+    let ring = Keyring::load(site.credentials.as_deref(), site.key_file(), site.owner())?;
+    site.drop_privileges()?;
+    let config = &site.loaded.config;
+    let mut input = io::stdin().lock();
+    let request: Request = super::request(&mut input)?;
+    let methods = Methods { config, wanted: request.method.as_deref() };
+    let gathered = gather(&request, &mut input)?;
+    let people = People::find(config, gathered.tokens.keys(), methods.directories())?;
+    let options = Options { owner: site.owner(), audit_rows: config.store.audit_rows };
+    let store = Bulk::open(site.store(), &ring, options)?;
+    drop(ring);
+    let recovery_key = store.recovery_key();
+    let import = Import { methods, recovery_key, people: &people, request: &request };
+    let report = import.apply(&store, gathered, SystemClock.now_ms())?;
+    let mut answer = io::stdout().lock();
+    serde_json::to_writer(&mut answer, &report)?;
+    Ok(answer.flush()?)
+}
+
+/// Reads the files that follow the request.
+fn gather(request: &Request, input: &mut impl Read) -> Result<Gathered, Failure> {
+    let zone = request.zone.as_deref().map_or_else(clock::zone, clock::zone_named)?;
+    let key = if request.key { Some(frame(input, KEY)?) } else { None };
+    let circumstances = Circumstances { now_ms: SystemClock.now_ms(), zone, key };
+    let mut gathered = Gathered::default();
+    while let Some(source) = read_frame(input, REQUEST)? {
+        let source: Source = serde_json::from_slice(&source)?;
+        if let Some(reason) = source.refused {
+            gathered.refuse(source.path, source.user, reason);
+        } else {
+            let bytes = frame(input, FILE)?;
+            gathered.read(source, &bytes, request, &circumstances);
+        }
+    }
+    Ok(gathered)
+}
+
+fn frame(input: &mut impl Read, longest: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let frame = read_frame(input, longest)?;
+    Ok(frame.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?)
+}
+
+/// What decides on tokens besides their accounts.
+struct Import<'a> {
+    methods: Methods<'a>,
+    /// The key of recovery codes' digests.
+    recovery_key: &'a [u8; 32],
+    people: &'a People,
+    request: &'a Request,
+}
+
+impl Import<'_> {
+    /// Takes what was gathered into the accounts: all of it, nothing, or what is accepted.
+    fn apply(&self, store: &Bulk, gathered: Gathered, now_ms: i64) -> Result<Report, StoreError> {
+        let Gathered { files, tokens, refused } = gathered;
+        let known = tokens.keys().all(|user| self.people.get(user).is_ok());
+        let complete = refused.is_empty() && known;
+        // Where nothing will be kept, no login waits for it.
+        let writing = !self.request.dry_run && (complete || self.request.accepted);
+        let (tally, keep) = store.transact(writing, |accounts| {
+            let mut tally = Tally::new(files, refused);
+            for (user, rows) in tokens {
+                match self.people.get(&user) {
+                    Ok(person) => self.admit(accounts, person, rows, now_ms, &mut tally)?,
+                    Err(reason) => tally.refuse(&user, rows, reason),
+                }
+            }
+            let keep = self.request.accepted || tally.complete();
+            if tally.changed() {
+                accounts.record(&tally.summary(now_ms))?;
+            }
+            Ok(((tally, keep), keep))
+        })?;
+        if writing && keep && tally.changed() {
+            Journal::default().write(&tally.summary(now_ms));
+        }
+        Ok(tally.report(self.methods.config, keep, self.request.dry_run))
+    }
+
+    fn admit(
+        &self,
+        accounts: &Accounts<'_>,
+        person: &Person,
+        rows: Vec<Found>,
+        now_ms: i64,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        let recorded = tally.users() < RECORDS;
+        let admission =
+            Admission { person, methods: &self.methods, recovery_key: self.recovery_key, now_ms };
+        let fates = accounts.transact(&person.name, |work| {
+            let fates = admission.take_all(&mut work.account, rows);
+            if recorded {
+                work.audit.extend(tally.records(&person.name, &fates, now_ms));
+            }
+            fates
+        })?;
+        tally.count(&person.name, fates);
+        Ok(())
+    }
+}
+
+/// The methods that imported tokens can have.
+struct Methods<'a> {
+    config: &'a Config,
+    /// The one that all are to have.
+    wanted: Option<&'a str>,
+}
+
+impl Methods<'_> {
+    /// The name of a token's method.
+    fn name(&self, factor: Factor) -> &str {
+        self.wanted.unwrap_or(kind(factor))
+    }
+
+    /// The method of `person`'s token that moves like this.
+    fn of(&self, factor: Factor, person: &Person) -> Result<&Method, String> {
+        let (name, kind) = (self.name(factor), kind(factor));
+        let method = self.config.method(name);
+        let method = method
+            .ok_or_else(|| format!("there is no method {name:?}; see `otpctl method list`"))?;
+        if !method.usable() {
+            let text = "is disabled, or linked to no directory; see `otpctl method`";
+            return Err(format!("method {name:?} {text}"));
+        }
+        if std::mem::discriminant(&method.factor) != std::mem::discriminant(&factor) {
+            return Err(format!("method {name:?} is for other tokens than {kind}"));
+        }
+        if !method.directories.iter().any(|one| one == LOCAL || person.members.contains(one)) {
+            let directories = method.directories.join(", ");
+            return Err(format!("method {name:?} is for users of {directories} only"));
+        }
+        Ok(method)
+    }
+
+    /// The directories beside the system's own whose users may have one of them.
+    fn directories(&self) -> BTreeSet<String> {
+        let names = self.wanted.map_or_else(|| vec!["totp", "hotp"], |name| vec![name]);
+        let methods = names.into_iter().filter_map(|name| self.config.method(name));
+        let linked = methods.flat_map(|method| method.directories.iter());
+        linked.filter(|one| *one != LOCAL).cloned().collect()
+    }
+}
+
+fn kind(factor: Factor) -> &'static str {
+    if matches!(factor, Factor::Hotp) { "hotp" } else { "totp" }
+}
