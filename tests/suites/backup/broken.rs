@@ -1,7 +1,7 @@
 //! What ends a backup or a restore before its time: a killed program, a full disk, a folder that
 //! can only be read.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use harness::{
     otpd::{document, items, program},
@@ -18,6 +18,7 @@ const CALLS: &str =
 const TRACE: &str = "/run/e2e/strace";
 /// otpctl and otpd, one of them below strace.
 const TRACED: &str = "/run/e2e/traced";
+const OPTIONS: &str = "/run/e2e/options";
 /// What may be in the store's folder beside the store.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", ".replaced"];
 
@@ -37,12 +38,16 @@ fn traced(victim: Victim, options: &[&str], arguments: &[&str]) -> Output {
         let mut traced = command(strace[0]);
         return run(traced.args(&strace[1..]).arg(program("otpctl")).args(arguments), b"");
     }
-    fs::create_dir_all(TRACED).unwrap();
-    fs::copy(program("otpctl"), format!("{TRACED}/otpctl")).unwrap();
-    let wrapper = format!("{TRACED}/otpd");
-    let script = format!("#!/bin/sh\nexec {} {} \"$@\"\n", strace.join(" "), program("otpd"));
-    fs::write(&wrapper, script).unwrap();
-    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(OPTIONS, strace.join(" ")).unwrap();
+    if !fs::exists(TRACED).unwrap() {
+        // By a program: what this process has open for writing cannot be run.
+        let script = format!("#!/bin/sh\nexec $(cat {OPTIONS}) {} \"$@\"\n", program("otpd"));
+        fs::write("/run/e2e/script", script).unwrap();
+        for (from, name) in [(program("otpctl"), "otpctl"), ("/run/e2e/script".into(), "otpd")] {
+            let to = format!("{TRACED}/{name}");
+            run(command("install").args(["-D", "-m", "755", &from, &to]), b"").ok();
+        }
+    }
     run(command(&format!("{TRACED}/otpctl")).args(arguments), b"")
 }
 
