@@ -1,5 +1,6 @@
 //! Backups, and what is restored from them.
 
+mod broken;
 mod story;
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
@@ -21,7 +22,7 @@ pub const FILE: &str = "/run/e2e/backup.age";
 pub const PASSPHRASE: &str = "/run/e2e/passphrase";
 /// A secret key of age's, and its public one.
 pub const IDENTITY: &str = "/run/e2e/identity";
-const RECIPIENT: &str = "/run/e2e/recipient";
+pub const RECIPIENT: &str = "/run/e2e/recipient";
 
 /// Who is enrolled: alice with an app, bob with a counter.
 pub struct People {

@@ -48,8 +48,7 @@ pub struct Census {
 pub fn copy(path: &Path, owner: u32) -> Result<Vec<u8>, StoreError> {
     let path = file::place(path, owner)?;
     file::check(&path, owner)?;
-    let read =
-        || Ok(connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?.serialize(MAIN_DB)?.to_vec());
+    let read = || Ok(open(&path)?.serialize(MAIN_DB)?.to_vec());
     read().map_err(|error| locate(&path, error))
 }
 
@@ -182,7 +181,7 @@ pub fn record(path: &Path, owner: u32, event: &AuditEvent) -> Result<(), StoreEr
     let path = file::place(path, owner)?;
     file::check(&path, owner)?;
     let append = || {
-        let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let connection = open(&path)?;
         schema::current(&connection)?;
         Ok(rows::append(&connection, event)?)
     };
@@ -211,11 +210,17 @@ pub fn present(path: &Path, owner: u32) -> Result<Present, StoreError> {
     }
     let look = || {
         file::check(&path, owner)?;
-        let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let connection = open(&path)?;
         let schema = schema::version(&connection)?;
         census(&connection, u32::try_from(schema).unwrap_or(u32::MAX))
     };
     Ok(look().map_or_else(|error| Present::Unreadable(error.to_string()), Present::Store))
+}
+
+/// A connection that could write, because only such a one takes away the log that it has made. On
+/// a disk that can only be read it reads.
+fn open(path: &Path) -> Result<Connection, StoreError> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
 fn census(connection: &Connection, schema: u32) -> Result<Census, StoreError> {
