@@ -288,7 +288,7 @@ fn logins_go_on_while_many_users_are_imported() {
         let (mut passwd, mut lines) = (fs::read_to_string("/etc/passwd").unwrap(), String::new());
         for number in 0..many {
             passwd += &format!("many{number}:x:{0}:{0}::/:/bin/sh\n", 100_000 + number);
-            let key = format!("{number:08x}").repeat(5);
+            let key = format!("{:08x}", number + 1).repeat(5);
             let kind = if number % 2 == 0 { "HOTP" } else { "HOTP/T30" };
             lines += &format!("{kind} many{number} - {key} 0\n");
         }
