@@ -2,8 +2,10 @@
 
 mod configuration;
 mod doctor;
+mod export;
 mod import;
 mod issued;
+mod key;
 mod login_test;
 mod method;
 mod setup;
@@ -19,10 +21,12 @@ pub(crate) use configuration::{
     Audit, Config, Directory, Explain, Policy, Provider, ProviderImport,
 };
 pub(crate) use doctor::Doctor;
+pub(crate) use export::Export;
 pub(crate) use import::Import;
 pub(crate) use issued::{
     Client, ClientAdd, ClientList, Code, CodeIssue, Scope, Send, Switch, Terms,
 };
+pub(crate) use key::Key;
 pub(crate) use login_test::LoginTest;
 pub(crate) use method::{Method, MethodFiles, MethodSet};
 pub(crate) use setup::Setup;
@@ -115,11 +119,15 @@ pub(crate) enum Command {
     /// The daemon's configuration
     #[command(subcommand)]
     Config(Config),
+    /// The key that seals the store
+    #[command(subcommand)]
+    Key(Key),
     /// Show decisions, oldest first
     Audit(Audit),
     LoginTest(LoginTest),
     Setup(Setup),
     Import(Import),
+    Export(Export),
     /// Print a completion script
     #[command(hide = true)]
     Completions {

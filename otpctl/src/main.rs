@@ -8,15 +8,18 @@ mod commands;
 mod doctor;
 mod failure;
 mod import;
+mod key_credential;
 mod login;
 mod manual;
 mod method;
 mod program;
 mod render;
 mod secret_file;
+mod service_manager;
 mod setup;
 mod sources;
 mod time;
+mod tool;
 mod tty;
 
 use std::io::Write;

@@ -1,13 +1,13 @@
 //! otpd's own program, run for what it does with files: the configuration, the store, the key.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 use nix::unistd::geteuid;
-use otp_ipc::maintenance::write_frame;
+use otp_ipc::maintenance::{READY, write_frame};
 use serde::Serialize;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::{Exit, Failure};
 use crate::render::printable;
@@ -43,10 +43,7 @@ impl Task {
         task: &str,
         request: &impl Serialize,
     ) -> Result<Self, Failure> {
-        if !geteuid().is_root() {
-            let message = format!("{verb}: only root may do this: it reads the store and its key");
-            return Err(Failure::new(Exit::Denied, "AccessDenied", message));
-        }
+        need_root(verb)?;
         let mut child = command(&[task])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -73,6 +70,17 @@ impl Task {
         }
     }
 
+    /// Waits until the program has read what goes when the daemon ends: its credentials.
+    pub(crate) fn ready(mut self) -> Result<Self, Failure> {
+        let mut said = [0; READY.len()];
+        let read = self.child.stdout.as_mut().map(|stdout| stdout.read_exact(&mut said));
+        if matches!(read, Some(Ok(()))) && said == READY {
+            return Ok(self);
+        }
+        let unclear = Failure::failed(format!("{}: otpd does not answer", self.verb));
+        self.finish().and(Err(unclear))
+    }
+
     /// Where the program reads what is no frame.
     pub(crate) fn input(&mut self) -> &mut impl Write {
         &mut self.input
@@ -83,9 +91,22 @@ impl Task {
         let Self { verb, child, input } = self;
         drop(input);
         let answer = child.wait_with_output();
-        let answer = answer.map_err(|error| Failure::failed(format!("{verb}: {error}")))?;
+        let mut answer = answer.map_err(|error| Failure::failed(format!("{verb}: {error}")))?;
+        if !answer.status.success() {
+            // Half an answer may be half a secret: only why it failed is told.
+            answer.stdout.zeroize();
+        }
         succeeded(verb, "Failed", answer).map(Zeroizing::new)
     }
+}
+
+/// Refuses what only root can do, before anybody is asked for anything.
+pub(crate) fn need_root(verb: &str) -> Result<(), Failure> {
+    if geteuid().is_root() {
+        return Ok(());
+    }
+    let message = format!("{verb}: only root may do this: it reads the store and its key");
+    Err(Failure::new(Exit::Denied, "AccessDenied", message))
 }
 
 fn command(arguments: &[&str]) -> Command {

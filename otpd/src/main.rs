@@ -10,16 +10,15 @@ use otpd::{
     directory::{Directory, composite::Directories},
     engine::{Engine, Facts, Ports},
     journal,
-    keys::Keys,
+    keys::{Keyring, Role, rotation::Owner},
     maintenance::{self, Task},
     notify, process, service,
-    store::sqlite::{self, Initialised, Options, Owner, SqliteStore},
+    store::sqlite::{self, Initialised, Options, SqliteStore},
 };
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
 };
-use zeroize::Zeroizing;
 
 /// The daemon of pam_otp: holds the secrets of one-time passwords and decides who may log in.
 #[derive(Parser)]
@@ -187,11 +186,18 @@ async fn run(
     listener: std::os::unix::net::UnixListener,
 ) -> Result<(), Failure> {
     let owner = nix::unistd::geteuid().as_raw();
-    let keys = Keys::load(credentials().as_deref(), &loaded.config.key_file, owner)?;
+    let ring = Keyring::load(credentials().as_deref(), &loaded.config.key_file, owner)?;
     let options = Options { owner, audit_rows: loaded.config.store.audit_rows };
-    let store = Arc::new(SqliteStore::open(&loaded.config.store.path, &keys, options)?);
+    let store = Arc::new(SqliteStore::open(&loaded.config.store.path, &ring, options)?);
+    if ring.get(Role::New).is_some() {
+        log::warn!(
+            "daemon: a rotation of the key was not finished; finish it with `otpctl key rotate`"
+        );
+    }
+    ring.unusable().iter().for_each(|error| log::warn!("daemon: {error}"));
+    drop(ring);
     let facts = Facts {
-        key: keys.source().to_owned(),
+        key: store.key_source().to_owned(),
         credentials: credentials(),
         host: process::host_name(),
         since_ms: SystemClock.now_ms(),
@@ -204,9 +210,8 @@ async fn run(
         directory: Arc::new(directories),
         clock: Arc::new(SystemClock),
         dispatcher: Arc::clone(&dispatcher),
-        recovery_key: Zeroizing::new(*keys.recovery()),
+        recovery_key: store.recovery_key(),
     };
-    drop(keys);
     let address = loaded.config.bus.address.clone();
     let engine = Arc::new(Engine::new(ports, loaded, arguments.config.clone(), facts));
 

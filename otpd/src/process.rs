@@ -12,7 +12,7 @@ use nix::{
         resource::{Resource, getrlimit, setrlimit},
         stat::{Mode, umask},
     },
-    unistd::{Uid, User, geteuid, setgid, setgroups, setuid},
+    unistd::{Uid, User, getegid, geteuid, getgroups, setegid, seteuid, setgid, setgroups, setuid},
 };
 
 /// No core file, no ptrace by others, files for the owner only, as many descriptors as allowed.
@@ -103,6 +103,27 @@ pub fn drop_privileges(user: &User) -> nix::Result<()> {
         return Err(nix::errno::Errno::EPERM);
     }
     prctl::set_dumpable(false)
+}
+
+/// Does `work` as `user`, where the process is root, and is root again afterwards: for what must
+/// not leave root's files behind, or follow where that user's files lead.
+///
+/// # Errors
+/// The kernel refuses it; the process must not go on then.
+pub fn as_user<R>(user: &User, work: impl FnOnce() -> R) -> nix::Result<R> {
+    if !geteuid().is_root() || user.uid.is_root() {
+        return Ok(work());
+    }
+    let (groups, group) = (getgroups()?, getegid());
+    setgroups(&[user.gid])?;
+    setegid(user.gid)?;
+    seteuid(user.uid)?;
+    let done = work();
+    seteuid(Uid::from_raw(0))?;
+    setegid(group)?;
+    setgroups(&groups)?;
+    prctl::set_dumpable(false)?;
+    Ok(done)
 }
 
 /// The host's name, for the issuer of tokens where the configuration names none.

@@ -25,6 +25,7 @@ mod polkit;
 mod prompts;
 mod races;
 mod requirements;
+mod rotation;
 mod round_trips;
 mod self_service;
 mod setup;

@@ -51,15 +51,7 @@ pub(crate) fn run(args: &Import, out: &Output) -> Result<(), Failure> {
 
 fn key(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let failed = |why| Failure::failed(format!("import: {}: {why}", path.display()));
-    let mut key = sources::read(path, LONGEST_KEY).map_err(failed)?;
-    // An editor leaves a line's end behind.
-    if key.last() == Some(&b'\n') {
-        key.pop();
-    }
-    if key.last() == Some(&b'\r') {
-        key.pop();
-    }
-    Ok(key)
+    sources::read(path, LONGEST_KEY).map_err(failed)
 }
 
 fn send_files(args: &Import, task: &mut Task) -> Result<(), Failure> {

@@ -14,8 +14,10 @@ mod code;
 pub(crate) mod config;
 mod directory;
 mod enrol;
+mod export;
 mod ids;
 mod import;
+mod key;
 pub(crate) mod login_test;
 mod method;
 mod policy;
@@ -43,7 +45,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Config(Config::Show { file }) => config::show(file.as_deref(), &out),
         Command::Provider(Provider::Import(args)) => provider::import(&args, &out),
+        Command::Key(command) => key::run(&command, &out),
         Command::Import(args) => import::run(&args, &out),
+        Command::Export(args) => export::run(&args, &out),
         command => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -83,7 +87,9 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Audit(args) => audit::run(&session, &args).await,
         Command::Completions { .. }
         | Command::Man { .. }
+        | Command::Key(_)
         | Command::Import(_)
+        | Command::Export(_)
         | Command::Method(_)
         | Command::Doctor(_)
         | Command::LoginTest(_)

@@ -140,10 +140,21 @@ pub(crate) fn token(token: &TokenDocument, zone: &TimeZone) -> String {
         ("Digits", Some(token.digits.to_string())),
         ("Period", period),
         ("Created", Some(at(token.created))),
+        ("Needs", token.rejoin.as_deref().map(owed)),
         ("Codes", token.accepted.map(|count| format!("{count} accepted"))),
         ("Last used", Some(token.last_used.map_or_else(|| "never".to_owned(), at))),
         ("Expires", token.expires.map(at)),
     ])
+}
+
+/// What a counter that was restored needs.
+fn owed(rejoin: &str) -> String {
+    match rejoin {
+        "due" => "two codes in a row: its store was restored",
+        "half" => "the code after the last one: its store was restored",
+        other => other,
+    }
+    .to_owned()
 }
 
 /// All of one user.

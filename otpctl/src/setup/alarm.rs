@@ -3,22 +3,17 @@
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::state::Record;
-use super::tool::Tool;
 use crate::failure::Failure;
+use crate::service_manager::has_systemd;
+use crate::tool::Tool;
 
 /// How long a setup waits to be kept; `otpctl-undo.timer` says the same.
 pub(super) const WAIT: Duration = Duration::from_secs(5 * 60);
 const TIMER: &str = "otpctl-undo.timer";
-
-/// Whether systemd manages this machine; as sd_booted(3) finds out.
-pub(super) fn has_systemd() -> bool {
-    Path::new("/run/systemd/system").is_dir()
-}
 
 /// Sets the alarm. It is set when this returns, before anything is changed.
 pub(super) fn arm(record: &Record) -> Result<(), Failure> {

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::tool::Tool;
 use crate::failure::Failure;
+use crate::tool::Tool;
 
 const FEATURE: &str = "with-otp";
 const PROFILE: &str = "custom/otp";

@@ -19,7 +19,6 @@ mod sshd;
 mod stack;
 mod stands;
 mod state;
-mod tool;
 mod undo;
 
 pub(crate) use begin::{Wish, begin};

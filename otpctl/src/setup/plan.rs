@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::file::{self, Change};
 use super::stack::{self, First, Scratch};
-use super::tool::Tool;
 use super::{authselect, exceptions, marks, sshd};
 use crate::doctor::sshd_files::Files;
 use crate::failure::Failure;
+use crate::tool::Tool;
 
 const PAM_D: &str = "/etc/pam.d";
 /// Every service, by what they share.

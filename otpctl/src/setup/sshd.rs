@@ -11,13 +11,13 @@ use nix::unistd::Pid;
 
 use pam_stack::Machine;
 
-use super::alarm::has_systemd;
 use super::stack::First;
-use super::tool::Tool;
 use super::{exceptions, file};
 use crate::doctor::sshd_files::Files;
 use crate::doctor::sshd_settings::Settings;
 use crate::failure::Failure;
+use crate::service_manager::has_systemd;
+use crate::tool::Tool;
 
 pub(super) const CONFIGURATION: &str = "/etc/ssh/sshd_config";
 const FOLDER: &str = "/etc/ssh/sshd_config.d";

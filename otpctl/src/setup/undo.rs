@@ -8,8 +8,8 @@ use super::marks;
 use super::sshd;
 use super::stack::First;
 use super::state::{Place, Setup};
-use super::tool::Tool;
 use crate::failure::Failure;
+use crate::tool::Tool;
 
 /// How a file stands to what setup has recorded of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

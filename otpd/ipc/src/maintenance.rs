@@ -4,6 +4,7 @@
 
 pub mod export;
 pub mod import;
+pub mod rotation;
 
 use std::io::{self, Read, Write};
 
@@ -13,6 +14,10 @@ use zeroize::Zeroizing;
 pub const REQUEST: u64 = 64 * 1024;
 /// Longest file that is imported, in bytes.
 pub const FILE: u64 = 64 * 1024 * 1024;
+
+/// What a program that replaces the store or its key writes to its standard output first: it has
+/// read what goes when the daemon ends, and waits for that end.
+pub const READY: [u8; 6] = *b"ready\n";
 
 /// Writes `bytes` after their length.
 ///

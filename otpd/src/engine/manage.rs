@@ -8,7 +8,6 @@ use otp_core::{
     code::Reply,
     consume::{Scope, consume},
     enrolment, recovery, resync,
-    throttle::Throttle,
     token::Standing,
 };
 use otp_ipc::{ChangeOptions, limits};
@@ -17,7 +16,7 @@ use zeroize::Zeroizing;
 use super::{Authority, Caller, Engine, Error, Ruling, share::detail};
 use crate::{
     audit::Origin,
-    store::{AuditEvent, Work},
+    store::{AuditEvent, StoreError, Work},
 };
 
 /// A change as the audit record and the proof rule see it.
@@ -200,7 +199,7 @@ impl Engine {
         let change = Change::proven("unlock", caller);
         self.change(user, change, move |work, _| {
             let account = work.account.as_mut().ok_or(Error::UnknownUser(name))?;
-            account.throttle = Throttle::default();
+            account.unlock();
             Ok(())
         })
         .await
@@ -213,10 +212,25 @@ impl Engine {
     pub async fn reset(&self, caller: &Caller, user: &str) -> Result<(), Error> {
         let name = user.to_owned();
         let change = Change::proven("reset", caller);
+        let record = self.store.enrolment(user).await;
+        if matches!(record, Err(StoreError::Integrity(_))) {
+            return self.forget(caller, user).await;
+        }
         self.change(user, change, move |work, _| {
             work.account.take().map(drop).ok_or(Error::UnknownUser(name))
         })
         .await
+    }
+
+    /// Removes a user whose record cannot be believed, and so cannot be read either.
+    async fn forget(&self, caller: &Caller, user: &str) -> Result<(), Error> {
+        let name = Self::parse_user(user)?;
+        let origin = Origin { caller: caller.uid, ..Origin::default() };
+        let mut event = origin.event("reset", "ok", name.as_str(), self.now_ms());
+        event.detail = Some("the record failed its integrity check".to_owned());
+        self.store.forget(name.as_str(), event.clone()).await?;
+        self.journal.write(&event);
+        Ok(())
     }
 
     /// Runs one change in one transaction: the owner's proof first, then the change, then the

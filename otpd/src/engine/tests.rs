@@ -14,7 +14,7 @@ use crate::{
     clock::ManualClock,
     config::Config,
     directory::{Directory, DirectoryError, Entry},
-    keys::Keys,
+    keys::Keyring,
     store::{
         Pending,
         sqlite::{Options, SqliteStore, init},
@@ -128,15 +128,15 @@ impl World {
     fn open(folder: TempDir, clock: Arc<ManualClock>, directory: Arc<dyn Directory>) -> Self {
         let at = |name: &str| folder.path().join(name);
         let owner = nix::unistd::geteuid().as_raw();
-        let keys = Keys::load(None, &at("kek"), owner).unwrap();
+        let ring = Keyring::load(None, &at("kek"), owner).unwrap();
         let options = Options { owner, audit_rows: 1000 };
-        let store = SqliteStore::open(&at("state/otpd.db"), &keys, options).unwrap();
+        let store = SqliteStore::open(&at("state/otpd.db"), &ring, options).unwrap();
         let ports = Ports {
+            recovery_key: store.recovery_key(),
             store: Arc::new(store),
             directory,
             clock: Arc::<ManualClock>::clone(&clock),
             dispatcher: Arc::default(),
-            recovery_key: Zeroizing::new(*keys.recovery()),
         };
         let loaded = Config::load(&at("otpd.toml"), None).unwrap();
         let facts = Facts { host: "host".into(), ..Facts::default() };

@@ -211,7 +211,9 @@ proptest! {
         prop_assert_eq!(row.user.as_deref(), Some(user.as_str()));
         prop_assert_eq!(&row.secret, &token.secret);
         prop_assert_eq!((row.factor, row.algorithm, row.digits), (token.factor, token.algorithm, token.digits));
-        prop_assert!(row.next >= token.next, "{} {}", row.next, token.next);
+        // A URI does not tell that the device's clock is ahead.
+        let ahead = format == "otpauth" && token.offset_ms > 0;
+        prop_assert!(ahead || row.next >= token.next, "{} {}", row.next, token.next);
         if token.factor == Factor::Hotp {
             prop_assert_eq!(row.next, token.next);
         }

@@ -17,7 +17,7 @@ use crate::{
     audit::{Journal, Origin},
     clock::{self, Clock, SystemClock},
     export::{self, Circumstances, Writer},
-    keys::Keys,
+    keys::Keyring,
     process,
     store::{
         AuditEvent, StoreError,
@@ -34,7 +34,7 @@ const EVENT: &str = "export";
 const RECORDS: usize = 1000;
 
 pub(super) fn run(site: &Site) -> Result<(), Failure> {
-    let keys = Keys::load(site.credentials.as_deref(), site.key_file(), site.owner())?;
+    let ring = Keyring::load(site.credentials.as_deref(), site.key_file(), site.owner())?;
     site.drop_privileges()?;
     let config = &site.loaded.config;
     let mut input = io::stdin().lock();
@@ -44,7 +44,7 @@ pub(super) fn run(site: &Site) -> Result<(), Failure> {
     let circumstances = Circumstances { issuer, zone: clock::zone()?, key };
     let writer = export::writer(&request.format, circumstances)?;
     let options = Options { owner: site.owner(), audit_rows: config.store.audit_rows };
-    let store = Bulk::open(site.store(), &keys, options)?;
+    let store = Bulk::open(site.store(), &ring, options)?;
     let now_ms = SystemClock.now_ms();
     let export = store.transact(true, |accounts| {
         let mut export = Export::new(&request, writer, now_ms);

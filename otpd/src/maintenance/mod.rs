@@ -8,12 +8,12 @@ mod restore;
 mod rotate;
 
 use std::{
-    io::{self, Read},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
 use nix::unistd::{User, geteuid};
-use otp_ipc::maintenance::{REQUEST, read_frame};
+use otp_ipc::maintenance::{READY, REQUEST, read_frame};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -87,6 +87,13 @@ pub fn run(task: Task, file: &Path, credentials: Option<PathBuf>) -> Result<(), 
         Task::Restore => restore::run(&site),
         Task::Rotate => rotate::run(&site),
     }
+}
+
+/// Says that the daemon may end: what its credentials hold has been read.
+fn ready() -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(&READY)?;
+    out.flush()
 }
 
 /// The request, which is the first frame of the standard input.

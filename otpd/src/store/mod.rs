@@ -3,11 +3,13 @@
 mod canonical;
 #[cfg(test)]
 mod contract;
+mod digest;
 mod outbox;
 mod record;
 mod register;
 pub mod seal;
 pub mod sqlite;
+mod vault;
 
 use std::{future::Future, pin::Pin};
 
@@ -17,7 +19,7 @@ use otp_core::{
     contact::{Channel, Contacts},
     share::Share,
     throttle::Throttle,
-    token::{Factor, State},
+    token::{Factor, Rejoin, State},
 };
 pub use register::{ClientQuery, ClientRow, CodeQuery, CodeRow};
 use tokio::sync::oneshot;
@@ -142,6 +144,14 @@ pub trait TokenStore: Send + Sync {
         transition: Transition,
     ) -> Pending<'a, Result<(), StoreError>>;
 
+    /// Removes all that there is of a user without reading it: the way on for a record that fails
+    /// its integrity check. The record goes in the same transaction.
+    fn forget<'a>(
+        &'a self,
+        user: &'a str,
+        record: AuditEvent,
+    ) -> Pending<'a, Result<(), StoreError>>;
+
     /// What a login needs before its first step; `None` for a user without an account.
     fn enrolment<'a>(&'a self, user: &'a str)
     -> Pending<'a, Result<Option<Enrolment>, StoreError>>;
@@ -264,6 +274,8 @@ pub struct TokenRow {
     pub state: State,
     /// Who has been shown the secret.
     pub share: Share,
+    /// Whether two consecutive codes are due.
+    pub rejoin: Rejoin,
     /// How many codes were accepted.
     pub accepted: u64,
     /// Enrolled at, Unix milliseconds.

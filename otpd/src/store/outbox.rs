@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 
 use super::{
     LONGEST_PAYLOAD, Outgoing, StoreError,
-    record::{Tag, Vault},
     seal::{Binding, MessageBinding},
+    vault::{Tag, Vault},
 };
 
 /// A message with its recipient and payload sealed.
@@ -26,7 +26,7 @@ const RECIPIENT: &str = "otpd/v1/recipient";
 impl Vault {
     /// What tells two recipients apart without telling who they are.
     pub(super) fn recipient(&self, channel: Channel, recipient: &str) -> Tag {
-        self.tag(RECIPIENT, |fields| fields.text(channel.name()).text(recipient))
+        self.recipient_tag(RECIPIENT, |fields| fields.text(channel.name()).text(recipient))
     }
 
     /// The record of a message to `user`.

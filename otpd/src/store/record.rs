@@ -5,31 +5,21 @@
 //! sealed contacts, its issued codes and its clients. So no
 //! part of it can be changed, swapped, lowered or left out without the whole record being refused.
 
-use hmac::{Hmac, KeyInit, Mac};
 use otp_core::{
-    account::Account,
     client::Client,
-    contact::Contacts,
     out_of_band::Challenge,
     recovery::Digest,
-    secret::Secret,
     share::Share,
     throttle::{Pace, Throttle},
     token::{Algorithm, Factor, Rejoin, State, Token},
 };
-use sha2::Sha256;
-use zeroize::Zeroizing;
 
 use super::{
-    Enrolment, Outline, StoreError,
+    Enrolment, Outline,
     canonical::Canonical,
     register::{self, IssuedRecord},
-    seal::{self, Binding, Sealer, TokenBinding},
+    seal::{self, TokenBinding},
 };
-use crate::keys::{self, Keys};
-
-/// A MAC, or another keyed digest.
-pub(super) type Tag = [u8; 32];
 
 /// An account with its secrets and contacts sealed.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -70,206 +60,6 @@ pub(super) struct TokenRecord {
     pub(super) expires_ms: Option<i64>,
 }
 
-/// Seals and authenticates the records of one store.
-pub(super) struct Vault {
-    pub(super) sealer: Sealer,
-    mac: Hmac<Sha256>,
-    store: [u8; 16],
-}
-
-impl Vault {
-    pub(super) fn new(keys: &Keys, store: [u8; 16]) -> Self {
-        // RFC 2104: a key shorter than a block is padded with zeros.
-        let mut block = Zeroizing::new([0; 64]);
-        block.iter_mut().zip(keys.record()).for_each(|(padded, byte)| *padded = *byte);
-        let mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
-        Self { sealer: Sealer::new(keys.seal(), store), mac, store }
-    }
-
-    /// The keyed digest of the fields, for one purpose (`domain`) in this store.
-    pub(super) fn tag(&self, domain: &str, fields: impl FnOnce(Canonical) -> Canonical) -> Tag {
-        self.authenticator(domain, fields).finalize().into_bytes().into()
-    }
-
-    /// Whether `tag` is the keyed digest of the fields, in constant time.
-    pub(super) fn holds(
-        &self,
-        tag: &[u8],
-        domain: &str,
-        fields: impl FnOnce(Canonical) -> Canonical,
-    ) -> bool {
-        self.authenticator(domain, fields).verify_slice(tag).is_ok()
-    }
-
-    fn authenticator(
-        &self,
-        domain: &str,
-        fields: impl FnOnce(Canonical) -> Canonical,
-    ) -> Hmac<Sha256> {
-        let bytes = fields(Canonical::new(domain).bytes(&self.store)).finish();
-        self.mac.clone().chain_update(bytes)
-    }
-
-    /// The MAC of `user`'s record.
-    pub(super) fn record_mac(&self, user: &str, record: &AccountRecord) -> Tag {
-        self.tag(RECORD, |fields| record.encode(user, fields))
-    }
-
-    /// # Errors
-    /// [`StoreError::Integrity`] when `mac` is not the MAC of `user`'s record.
-    pub(super) fn verify(
-        &self,
-        user: &str,
-        record: &AccountRecord,
-        mac: &[u8],
-    ) -> Result<(), StoreError> {
-        if self.holds(mac, RECORD, |fields| record.encode(user, fields)) {
-            Ok(())
-        } else {
-            Err(StoreError::Integrity(user.to_owned()))
-        }
-    }
-
-    /// The account, with its secrets.
-    ///
-    /// # Errors
-    /// [`StoreError::Integrity`] when a secret, an issued code or the contacts do not open.
-    pub(super) fn unseal(&self, user: &str, record: &AccountRecord) -> Result<Account, StoreError> {
-        let tokens = record.tokens.iter().map(|stored| {
-            let secret = self.secret(stored.binding(user), &stored.secret)?;
-            Some(Token {
-                id: stored.id.clone(),
-                label: stored.label.clone(),
-                method: stored.method.clone(),
-                factor: stored.factor,
-                algorithm: stored.algorithm,
-                digits: stored.digits,
-                secret,
-                state: stored.state.clone(),
-                share: stored.share.clone(),
-                next: stored.next,
-                offset_ms: stored.offset_ms,
-                rejoin: stored.rejoin,
-                accepted: stored.accepted,
-                created_ms: stored.created_ms,
-                last_used_ms: stored.last_used_ms,
-                expires_ms: stored.expires_ms,
-            })
-        });
-        let issued = record.issued.iter().map(|stored| self.open_issued(user, stored));
-        Ok(Account {
-            uid: record.uid,
-            throttle: record.throttle,
-            pace: record.pace,
-            tokens: tokens
-                .collect::<Option<_>>()
-                .ok_or_else(|| StoreError::Integrity(user.to_owned()))?,
-            recovery: record.recovery.clone(),
-            challenges: record.challenges.clone(),
-            contacts: self.contacts(user, record)?,
-            issued: issued
-                .collect::<Option<_>>()
-                .ok_or_else(|| StoreError::Integrity(user.to_owned()))?,
-            clients: record.clients.clone(),
-            administrator: record.administrator,
-            last_success_ms: record.last_success_ms,
-        })
-    }
-
-    fn secret(&self, binding: TokenBinding<'_>, sealed: &[u8]) -> Option<Secret> {
-        self.sealer.open(&Binding::Token(binding), sealed).and_then(|bytes| Secret::new(bytes).ok())
-    }
-
-    /// The contacts of `user`'s record.
-    ///
-    /// # Errors
-    /// [`StoreError::Integrity`] when they do not open.
-    pub(super) fn contacts(
-        &self,
-        user: &str,
-        record: &AccountRecord,
-    ) -> Result<Contacts, StoreError> {
-        let Some(sealed) = &record.contacts else {
-            return Ok(Contacts::default());
-        };
-        self.sealer
-            .open(&Binding::Contacts { user }, sealed)
-            .and_then(|text| serde_json::from_slice(&text).ok())
-            .ok_or_else(|| StoreError::Integrity(user.to_owned()))
-    }
-
-    /// The record of an account. A secret that `before` has sealed for the same token with the
-    /// same parameters keeps its sealed bytes, and so do contacts and issued codes, so that an unchanged token and
-    /// an unchanged account are unchanged rows.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the kernel has no random bytes.
-    pub(super) fn seal(
-        &self,
-        user: &str,
-        account: &Account,
-        before: Option<&AccountRecord>,
-    ) -> Result<AccountRecord, StoreError> {
-        let stored = before.map_or(&[][..], |record| &record.tokens);
-        let tokens = account.tokens.iter().map(|token| {
-            let mut record = TokenRecord::unsealed(token);
-            let sealed = stored.iter().find(|stored| {
-                stored.id == token.id
-                    && stored.key_version == record.key_version
-                    && self
-                        .secret(record.binding(user), &stored.secret)
-                        .is_some_and(|secret| secret == token.secret)
-            });
-            record.secret = match sealed {
-                Some(stored) => stored.secret.clone(),
-                None => self
-                    .sealer
-                    .seal(&Binding::Token(record.binding(user)), token.secret.expose())
-                    .map_err(StoreError::Unavailable)?,
-            };
-            Ok(record)
-        });
-        let before_issued = before.map_or(&[][..], |record| &record.issued);
-        let issued = account.issued.iter().map(|code| self.seal_issued(user, code, before_issued));
-        Ok(AccountRecord {
-            uid: account.uid,
-            throttle: account.throttle,
-            pace: account.pace,
-            last_success_ms: account.last_success_ms,
-            tokens: tokens.collect::<Result<_, StoreError>>()?,
-            recovery: account.recovery.clone(),
-            challenges: account.challenges.clone(),
-            contacts: self.seal_contacts(user, &account.contacts, before)?,
-            administrator: account.administrator,
-            issued: issued.collect::<Result<_, StoreError>>()?,
-            clients: account.clients.clone(),
-        })
-    }
-
-    fn seal_contacts(
-        &self,
-        user: &str,
-        contacts: &Contacts,
-        before: Option<&AccountRecord>,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        if *contacts == Contacts::default() {
-            return Ok(None);
-        }
-        if let Some(before) = before
-            && self.contacts(user, before)? == *contacts
-        {
-            return Ok(before.contacts.clone());
-        }
-        let text = serde_json::to_vec(contacts)
-            .map(Zeroizing::new)
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let sealed = self.sealer.seal(&Binding::Contacts { user }, &text);
-        sealed.map(Some).map_err(StoreError::Unavailable)
-    }
-}
-
-const RECORD: &str = "otpd/v1/account";
-
 impl AccountRecord {
     /// What a login needs to know first; only of a verified record.
     pub(super) fn enrolment(&self) -> Enrolment {
@@ -285,7 +75,8 @@ impl AccountRecord {
         }
     }
 
-    fn encode(&self, user: &str, fields: Canonical) -> Canonical {
+    /// Appends all that is authenticated of `user`'s record.
+    pub(super) fn encode(&self, user: &str, fields: Canonical) -> Canonical {
         let fields = fields
             .text(user)
             .optional(self.uid.map(i64::from))
@@ -329,7 +120,8 @@ impl AccountRecord {
 }
 
 impl TokenRecord {
-    fn unsealed(token: &Token) -> Self {
+    /// The record of a token, without its secret.
+    pub(super) fn unsealed(token: &Token, key_version: u32) -> Self {
         Self {
             id: token.id.clone(),
             label: token.label.clone(),
@@ -337,7 +129,7 @@ impl TokenRecord {
             factor: token.factor,
             algorithm: token.algorithm,
             digits: token.digits,
-            key_version: keys::VERSION,
+            key_version,
             secret: Vec::new(),
             state: token.state.clone(),
             share: token.share.clone(),
@@ -361,7 +153,7 @@ impl TokenRecord {
         }
     }
 
-    fn binding<'a>(&'a self, user: &'a str) -> TokenBinding<'a> {
+    pub(super) fn binding<'a>(&'a self, user: &'a str) -> TokenBinding<'a> {
         TokenBinding {
             user,
             token: &self.id,

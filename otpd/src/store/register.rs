@@ -11,8 +11,8 @@ use otp_core::{
 use super::{
     StoreError,
     canonical::Canonical,
-    record::Vault,
     seal::{Binding, IssuedBinding},
+    vault::Vault,
 };
 
 /// Which issued codes to list.

@@ -30,6 +30,11 @@ pub enum Binding<'a> {
     Message(MessageBinding<'a>),
     /// A code that was issued and may be read again.
     Issued(IssuedBinding<'a>),
+    /// The keys of digests, of the store as a whole.
+    DigestKeys {
+        /// Version of the key that they are sealed with.
+        key_version: u32,
+    },
 }
 
 /// What the secret of a token belongs to.
@@ -137,6 +142,9 @@ impl Sealer {
             Binding::Issued(of) => {
                 domain("otpd/v1/issued").text(of.user).text(of.id).number(of.expires_ms)
             }
+            Binding::DigestKeys { key_version } => {
+                domain("otpd/v1/digest-keys").number((*key_version).into())
+            }
         };
         fields.finish()
     }
@@ -195,10 +203,11 @@ mod tests {
         IssuedBinding { user: "alice", id: "00112233445566778899aabbccddeeff", expires_ms: 2 }
     }
 
-    fn bindings() -> [Binding<'static>; 4] {
+    fn bindings() -> [Binding<'static>; 5] {
         let contacts = Binding::Contacts { user: "alice" };
         let (message, issued) = (Binding::Message(message()), Binding::Issued(issued()));
-        [Binding::Token(token()), contacts, message, issued]
+        let digests = Binding::DigestKeys { key_version: 1 };
+        [Binding::Token(token()), contacts, message, issued, digests]
     }
 
     #[test]
@@ -252,6 +261,8 @@ mod tests {
         .map(Binding::Issued);
         let all: Vec<_> = bindings().into_iter().chain(others).chain(messages).collect();
         let all: Vec<_> = all.into_iter().chain([contacts]).chain(codes).collect();
+        let digests = Binding::DigestKeys { key_version: 2 };
+        let all: Vec<_> = all.into_iter().chain([digests]).collect();
         for (at, binding) in all.iter().enumerate() {
             let sealed = sealer.seal(binding, &[5; 20]).unwrap();
             for (other_at, other) in all.iter().enumerate() {

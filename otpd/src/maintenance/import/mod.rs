@@ -33,7 +33,7 @@ use crate::{
     config::{Config, Method},
     directory::composite::LOCAL,
     import::Circumstances,
-    keys::Keys,
+    keys::Keyring,
     store::{
         StoreError,
         sqlite::{
@@ -49,7 +49,7 @@ const KEY: u64 = 4096;
 const RECORDS: usize = 1000;
 
 pub(super) fn run(site: &Site) -> Result<(), Failure> {
-    let keys = Keys::load(site.credentials.as_deref(), site.key_file(), site.owner())?;
+    let ring = Keyring::load(site.credentials.as_deref(), site.key_file(), site.owner())?;
     site.drop_privileges()?;
     let config = &site.loaded.config;
     let mut input = io::stdin().lock();
@@ -58,8 +58,9 @@ pub(super) fn run(site: &Site) -> Result<(), Failure> {
     let gathered = gather(&request, &mut input)?;
     let people = People::find(config, gathered.tokens.keys(), methods.directories())?;
     let options = Options { owner: site.owner(), audit_rows: config.store.audit_rows };
-    let store = Bulk::open(site.store(), &keys, options)?;
-    let import = Import { methods, keys: &keys, people: &people, request: &request };
+    let store = Bulk::open(site.store(), &ring, options)?;
+    let import =
+        Import { methods, recovery_key: store.recovery_key(), people: &people, request: &request };
     let report = import.apply(&store, gathered, SystemClock.now_ms())?;
     let mut answer = io::stdout().lock();
     serde_json::to_writer(&mut answer, &report)?;
@@ -92,7 +93,8 @@ fn frame(input: &mut impl Read, longest: u64) -> Result<Zeroizing<Vec<u8>>, Fail
 /// What decides on tokens besides their accounts.
 struct Import<'a> {
     methods: Methods<'a>,
-    keys: &'a Keys,
+    /// Of the digests of recovery codes.
+    recovery_key: &'a [u8; 32],
     people: &'a People,
     request: &'a Request,
 }
@@ -134,12 +136,8 @@ impl Import<'_> {
         tally: &mut Tally,
     ) -> Result<(), StoreError> {
         let recorded = tally.users() < RECORDS;
-        let admission = Admission {
-            person,
-            methods: &self.methods,
-            recovery_key: self.keys.recovery(),
-            now_ms,
-        };
+        let admission =
+            Admission { person, methods: &self.methods, recovery_key: self.recovery_key, now_ms };
         let fates = accounts.transact(&person.name, |work| {
             let fates = admission.take_all(&mut work.account, rows);
             if recorded {

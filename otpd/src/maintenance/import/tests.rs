@@ -19,7 +19,6 @@ const STEP: u64 = 59_844_039;
 struct House {
     folder: TempDir,
     config: Config,
-    keys: Keys,
     store: Bulk,
     people: People,
 }
@@ -36,11 +35,11 @@ impl House {
         let mode = std::fs::Permissions::from_mode(0o644);
         std::fs::set_permissions(at("otpd.toml"), mode).unwrap();
         let config = Config::load(&at("otpd.toml"), None).unwrap().config;
-        let keys = Keys::load(None, &at("kek"), owner).unwrap();
+        let ring = Keyring::load(None, &at("kek"), owner).unwrap();
         let options = Options { owner, audit_rows: 10_000 };
-        let store = Bulk::open(&at("state/otpd.db"), &keys, options).unwrap();
+        let store = Bulk::open(&at("state/otpd.db"), &ring, options).unwrap();
         let people = People::known([("alice", 1000), ("bob", 1001), ("carol", 1002)]);
-        Self { folder, config, keys, store, people }
+        Self { folder, config, store, people }
     }
 
     fn import_with(&self, request: &Request, files: &[&str]) -> Report {
@@ -55,7 +54,12 @@ impl House {
 
     fn apply(&self, request: &Request, gathered: Gathered) -> Report {
         let methods = Methods { config: &self.config, wanted: request.method.as_deref() };
-        let import = Import { methods, keys: &self.keys, people: &self.people, request };
+        let import = Import {
+            methods,
+            recovery_key: self.store.recovery_key(),
+            people: &self.people,
+            request,
+        };
         import.apply(&self.store, gathered, NOW).unwrap()
     }
 

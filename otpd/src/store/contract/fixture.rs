@@ -44,7 +44,7 @@ pub(super) fn secret(byte: u8, length: usize) -> Secret {
 }
 
 /// Tokens and an account in which every field has been given an extreme or unusual value.
-pub(super) fn full() -> Account {
+pub(crate) fn full() -> Account {
     let unusual = "ключ 🔑 'quote' \"double\" %_\\";
     Account {
         uid: Some(u32::MAX),

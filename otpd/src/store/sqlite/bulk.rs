@@ -6,7 +6,7 @@ use rusqlite::{Transaction, TransactionBehavior};
 
 use super::{Options, database::Database, file, lists, locate, lock::Lock, rows};
 use crate::{
-    keys::Keys,
+    keys::Keyring,
     store::{AuditEvent, StoreError, UserQuery, Work},
 };
 
@@ -33,17 +33,23 @@ impl Bulk {
     ///
     /// # Errors
     /// As [`super::SqliteStore::open`].
-    pub fn open(path: &Path, keys: &Keys, options: Options) -> Result<Self, StoreError> {
+    pub fn open(path: &Path, ring: &Keyring, options: Options) -> Result<Self, StoreError> {
         let path = file::place(path, options.owner)?;
         let lock = Lock::shared(&path)?;
         file::check(&path, options.owner)?;
         let opened = || {
-            let database = Database::open(&path, keys)?;
+            let database = Database::open(&path, ring)?;
             database.connection.busy_timeout(PATIENCE)?;
             Ok(database)
         };
         let database = opened().map_err(|error| locate(&path, error))?;
         Ok(Self { database, audit_rows: options.audit_rows.max(1), path, _lock: lock })
+    }
+
+    /// The key of the digests of recovery codes in this store.
+    #[must_use]
+    pub fn recovery_key(&self) -> &[u8; 32] {
+        &self.database.vault().digests.recovery
     }
 
     /// Runs `body` in one transaction. Where `writing`, nobody else writes meanwhile, and what it

@@ -3,19 +3,20 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use otp_core::contact::Contacts;
-use rusqlite::{
-    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig,
-    params,
-};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
-use super::{lists, messages, register, rows, schema, setup};
+use super::{
+    lists, messages,
+    meta::{Meta, Opened},
+    register, rows, schema, setup,
+};
 use crate::{
-    keys::Keys,
+    keys::{Keyring, Keys, Role},
     store::{
-        Asked, CodeQuery, CodeRow, Enrolment, Ledger, Outgoing, StoreError, Work,
-        canonical::Canonical,
-        record::{AccountRecord, Tag, Vault},
+        Asked, AuditEvent, CodeQuery, CodeRow, Enrolment, Ledger, Outgoing, StoreError, Work,
+        record::AccountRecord,
         register::IssuedRecord,
+        vault::{Tag, Vault},
     },
 };
 
@@ -24,20 +25,10 @@ const BUSY: Duration = Duration::from_secs(2);
 /// Prepared statements kept by a connection: more than there are.
 const STATEMENTS: usize = 64;
 
-/// A connection and the vault of its store.
+/// A connection, and what opened its store.
 pub(super) struct Database {
     pub(super) connection: Connection,
-    vault: Arc<Vault>,
-}
-
-/// The row of the table meta that is authenticated.
-struct Meta {
-    store: [u8; 16],
-    created_ms: i64,
-    key_check: Vec<u8>,
-    accounts: i64,
-    names: Tag,
-    mac: Vec<u8>,
+    opened: Arc<Opened>,
 }
 
 impl Database {
@@ -46,13 +37,13 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Setup`] for a store that is not as it was left or a key that is not its own.
-    pub(super) fn open(path: &Path, keys: &Keys) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, ring: &Keyring) -> Result<Self, StoreError> {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         if connection.is_readonly("main")? {
             return Err(setup("the file or its file system is read-only; mount it writable"));
         }
         schema::upgrade(&connection)?;
-        let database = Self::unlock(connection, keys)?;
+        let database = Self::unlock(connection, ring)?;
         database.verify_accounts()?;
         Ok(database)
     }
@@ -63,15 +54,31 @@ impl Database {
     /// As the file's.
     pub(super) fn reader(&self, path: &Path) -> Result<Self, StoreError> {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        Ok(Self { connection, vault: Arc::clone(&self.vault) })
+        Ok(Self { connection, opened: Arc::clone(&self.opened) })
     }
 
-    /// Verifies without changing anything that the store is one of ours and `keys` are its keys.
+    /// Verifies without changing anything that the store is one of ours and a key of `ring` its
+    /// own.
     ///
     /// # Errors
-    /// [`StoreError::Setup`] when they are not.
-    pub(super) fn probe(path: &Path, keys: &Keys) -> Result<(), StoreError> {
-        Self::unlock(connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?, keys).map(drop)
+    /// [`StoreError::Setup`] when it is not.
+    pub(super) fn probe(path: &Path, ring: &Keyring) -> Result<(), StoreError> {
+        Self::unlock(connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?, ring).map(drop)
+    }
+
+    /// What seals the store.
+    pub(super) fn vault(&self) -> &Vault {
+        &self.opened.vault
+    }
+
+    /// Which key of the ring opened it.
+    pub(super) fn role(&self) -> Role {
+        self.opened.role
+    }
+
+    /// Where that key came from, for people.
+    pub(super) fn key_source(&self) -> &str {
+        &self.opened.source
     }
 
     /// Fills an empty file with the schema and the meta row of a new store.
@@ -81,43 +88,13 @@ impl Database {
     pub(super) fn create(path: &Path, keys: &Keys, now_ms: i64) -> Result<(), StoreError> {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         schema::create(&connection)?;
-        let mut store = [0; 16];
-        getrandom::fill(&mut store).map_err(|error| setup(format!("no random bytes: {error}")))?;
-        let vault = Vault::new(keys, store);
-        let meta = Meta {
-            store,
-            created_ms: now_ms,
-            key_check: vault.tag(KEY_CHECK, |fields| fields).into(),
-            accounts: 0,
-            names: Tag::default(),
-            mac: Vec::new(),
-        };
-        connection.execute(
-            "INSERT INTO meta (id, store, created_ms, checked_ms, key_check, accounts, names, mac) \
-             VALUES (1, ?1, ?2, ?2, ?3, 0, ?4, ?5)",
-            params![
-                meta.store,
-                meta.created_ms,
-                meta.key_check,
-                meta.names,
-                vault.tag(META, |fields| meta.encode(fields)),
-            ],
-        )?;
+        Meta::create(&connection, keys, now_ms)?;
         connection.close().map_err(|(_, error)| error.into())
     }
 
-    fn unlock(connection: Connection, keys: &Keys) -> Result<Self, StoreError> {
-        let meta = Meta::load(&connection)?;
-        let vault = Vault::new(keys, meta.store);
-        if !vault.holds(&meta.key_check, KEY_CHECK, |fields| fields) {
-            return Err(setup(format!(
-                "{} is not the key of this store: restore the key and the store that belong \
-                 together",
-                keys.source()
-            )));
-        }
-        meta.verify(&vault)?;
-        Ok(Self { connection, vault: Arc::new(vault) })
+    fn unlock(connection: Connection, ring: &Keyring) -> Result<Self, StoreError> {
+        let opened = Arc::new(Meta::load(&connection)?.unlock(ring)?);
+        Ok(Self { connection, opened })
     }
 
     /// Reads, changes and writes `user`'s account within the transaction in progress.
@@ -135,10 +112,11 @@ impl Database {
         let Work { account, audit, outbox, settled, .. } = work;
         let after = account
             .as_ref()
-            .map(|account| self.vault.seal(user, account, before.as_ref()))
+            .map(|account| self.vault().seal(user, account, before.as_ref()))
             .transpose()?;
         if before != after {
-            let tagged = after.as_ref().map(|record| (record, self.vault.record_mac(user, record)));
+            let tagged =
+                after.as_ref().map(|record| (record, self.vault().record_mac(user, record)));
             rows::save(&self.connection, user, before.as_ref(), tagged)?;
             match (&before, &after) {
                 (None, Some(_)) => self.count(user, 1)?,
@@ -150,7 +128,7 @@ impl Database {
             rows::append(&self.connection, event)?;
         }
         for message in &outbox {
-            messages::queue(&self.connection, &self.vault.seal_message(user, message)?)?;
+            messages::queue(&self.connection, &self.vault().seal_message(user, message)?)?;
         }
         for id in &settled {
             rows::execute(&self.connection, messages::SETTLE, [id, user])?;
@@ -159,6 +137,22 @@ impl Database {
             rows::execute(&self.connection, messages::SETTLE_ALL, [user])?;
         }
         Ok(())
+    }
+
+    /// Removes all rows of `user`, within the transaction in progress.
+    ///
+    /// # Errors
+    /// As the file's.
+    pub(super) fn forget(&self, user: &str, record: &AuditEvent) -> Result<(), StoreError> {
+        let mut account =
+            self.connection.prepare_cached("SELECT 1 FROM account WHERE user = ?1")?;
+        let counted = account.exists([user])?;
+        rows::save(&self.connection, user, None, None)?;
+        rows::execute(&self.connection, messages::SETTLE_ALL, [user])?;
+        if counted {
+            self.count(user, -1)?;
+        }
+        Ok(rows::append(&self.connection, record)?)
     }
 
     /// Runs a transition on `user`'s account and forgets what it changed.
@@ -177,7 +171,7 @@ impl Database {
 
     fn work(&self, user: &str, record: Option<&AccountRecord>) -> Result<Work<'_>, StoreError> {
         Ok(Work {
-            account: record.map(|record| self.vault.unseal(user, record)).transpose()?,
+            account: record.map(|record| self.vault().unseal(user, record)).transpose()?,
             audit: Vec::new(),
             outbox: Vec::new(),
             settled: Vec::new(),
@@ -193,7 +187,7 @@ impl Database {
     pub(super) fn queued(&self) -> Result<Vec<(String, Outgoing)>, StoreError> {
         let mut intact = Vec::new();
         for (number, record) in messages::queued(&self.connection)? {
-            if let Some(opened) = record.and_then(|record| self.vault.open_message(record)) {
+            if let Some(opened) = record.and_then(|record| self.vault().open_message(record)) {
                 intact.push(opened);
                 continue;
             }
@@ -214,7 +208,7 @@ impl Database {
     pub(super) fn contacts(&self, user: &str) -> Result<Contacts, StoreError> {
         let _snapshot = self.snapshot()?;
         let record = self.record(user)?;
-        record.map_or(Ok(Contacts::default()), |record| self.vault.contacts(user, &record))
+        record.map_or(Ok(Contacts::default()), |record| self.vault().contacts(user, &record))
     }
 
     /// What a login needs to know first, from a verified record.
@@ -234,7 +228,7 @@ impl Database {
         let _snapshot = self.snapshot()?;
         let (records, total) = lists::codes(&self.connection, query)?;
         let row = |(user, record): (String, IssuedRecord)| CodeRow {
-            issued: record.opened(self.vault.open_code(&user, &record).flatten()),
+            issued: record.opened(self.vault().open_code(&user, &record).flatten()),
             user,
         };
         Ok((records.into_iter().map(row).collect(), total))
@@ -256,32 +250,25 @@ impl Database {
         Ok(Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)?)
     }
 
-    fn record(&self, user: &str) -> Result<Option<AccountRecord>, StoreError> {
+    /// A user's verified record.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] when it is not as it was written, or as the file's.
+    pub(super) fn record(&self, user: &str) -> Result<Option<AccountRecord>, StoreError> {
         let Some((record, mac)) = rows::load(&self.connection, user)? else {
             return Ok(None);
         };
-        self.vault.verify(user, &record, &mac)?;
+        self.vault().verify(user, &record, &mac)?;
         Ok(Some(record))
     }
 
     /// Takes `user` into the digest of whose accounts there are, or out of it.
     fn count(&self, user: &str, change: i64) -> Result<(), StoreError> {
         let mut meta = Meta::load(&self.connection)?;
-        meta.verify(&self.vault)?;
+        meta.verify(self.vault())?;
         meta.accounts = meta.accounts.saturating_add(change);
-        self.toggle(&mut meta.names, user);
-        Ok(rows::execute(
-            &self.connection,
-            "UPDATE meta SET accounts = ?1, names = ?2, mac = ?3",
-            params![meta.accounts, meta.names, self.vault.tag(META, |fields| meta.encode(fields))],
-        )?)
-    }
-
-    /// A set's digest is the exclusive or of its names' keyed digests: one name goes in or out
-    /// without reading the others, and nobody without the key can trade one set for another.
-    fn toggle(&self, names: &mut Tag, user: &str) {
-        let tag = self.vault.tag(NAME, |fields| fields.text(user));
-        names.iter_mut().zip(tag).for_each(|(byte, other)| *byte ^= other);
+        Meta::toggle(&mut meta.names, self.vault(), user);
+        meta.save(&self.connection, self.vault())
     }
 
     /// An account that was deleted, renamed or added by other hands would make its user
@@ -298,7 +285,7 @@ impl Database {
             let user: String = row.get(0)?;
             ordered &= accounts == 0 || last < user;
             accounts += 1;
-            self.toggle(&mut names, &user);
+            Meta::toggle(&mut names, self.vault(), &user);
             last = user;
         }
         if ordered && accounts == meta.accounts && names == meta.names {
@@ -320,41 +307,7 @@ impl Ledger for Database {
     }
 
     fn count(&self, asked: Asked<'_>, since_ms: i64) -> Result<u32, StoreError> {
-        Ok(messages::count(&self.connection, &self.vault, asked, since_ms)?)
-    }
-}
-
-const KEY_CHECK: &str = "otpd/v1/key-check";
-const META: &str = "otpd/v1/meta";
-const NAME: &str = "otpd/v1/name";
-
-impl Meta {
-    fn load(connection: &Connection) -> Result<Self, StoreError> {
-        connection
-            .prepare_cached("SELECT * FROM meta")?
-            .query_row([], |row| {
-                Ok(Self {
-                    store: row.get("store")?,
-                    created_ms: row.get("created_ms")?,
-                    key_check: row.get("key_check")?,
-                    accounts: row.get("accounts")?,
-                    names: row.get("names")?,
-                    mac: row.get("mac")?,
-                })
-            })
-            .optional()?
-            .ok_or_else(|| setup("the store has no meta row; restore it from a backup"))
-    }
-
-    fn encode(&self, fields: Canonical) -> Canonical {
-        fields.number(self.created_ms).number(self.accounts).bytes(&self.names)
-    }
-
-    fn verify(&self, vault: &Vault) -> Result<(), StoreError> {
-        if vault.holds(&self.mac, META, |fields| self.encode(fields)) {
-            return Ok(());
-        }
-        Err(setup("the store's meta row was changed or damaged; restore the store from a backup"))
+        Ok(messages::count(&self.connection, self.vault(), asked, since_ms)?)
     }
 }
 

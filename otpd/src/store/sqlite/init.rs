@@ -10,16 +10,10 @@ use std::{
 use tempfile::NamedTempFile;
 
 use super::{database::Database, file, locate, setup};
-use crate::{keys::Keys, store::StoreError};
-
-/// Whose the files are to be.
-#[derive(Clone, Copy, Debug)]
-pub struct Owner {
-    /// The user id that the daemon runs as.
-    pub uid: u32,
-    /// Its group.
-    pub gid: u32,
-}
+use crate::{
+    keys::{self, Keyring, Keys, rotation::Owner},
+    store::StoreError,
+};
 
 /// What [`init`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +26,8 @@ pub enum Initialised {
 
 /// Makes the key at `key_file` and a store at `store`, both `owner`'s (where absent: this
 /// process's user's), each complete and on the disk before it has its name, the key first. Both
-/// directories must exist.
+/// directories must exist. A key of a rotation that was not finished is as good as the present one,
+/// and so is one that was replaced as a sign that there was a store.
 ///
 /// # Errors
 /// [`StoreError::Setup`], with what to do: when only one of the two exists, when both exist and do
@@ -45,24 +40,20 @@ pub fn init(
 ) -> Result<Initialised, StoreError> {
     let uid = owner.map_or(nix::unistd::geteuid().as_raw(), |owner| owner.uid);
     let store = file::place(store, uid)?;
-    let (shown_store, shown_key) = (store.display(), key_file.display());
-    match (exists(&store)?, exists(key_file)?) {
-        (true, true) => {
-            let keys = Keys::load(None, key_file, uid).map_err(|error| setup(error.to_string()))?;
-            file::check(&store, uid)?;
-            Database::probe(&store, &keys).map_err(|error| locate(&store, error))?;
-            Ok(Initialised::Existing)
-        }
-        (false, false) => create(&store, key_file, owner, now_ms),
-        (false, true) => Err(setup(format!(
-            "the key {shown_key} exists and the store {shown_store} is missing: restore the store \
-             from a backup; it is never recreated, because an empty one would make every user \
-             unenrolled. Where no store was ever in use with this key, remove the key and run \
-             `otpd init` again"
-        ))),
-        (true, false) => Err(setup(format!(
-            "the store {shown_store} exists and its key {shown_key} is missing: restore the key \
-             from its backup; it is never recreated, because no other key opens the store"
+    if exists(&store)? {
+        let ring = Keyring::load(None, key_file, uid).map_err(|error| setup(error.to_string()))?;
+        file::check(&store, uid)?;
+        Database::probe(&store, &ring).map_err(|error| locate(&store, error))?;
+        return Ok(Initialised::Existing);
+    }
+    match keys::found(key_file).map_err(|error| setup(error.to_string()))? {
+        None => create(&store, key_file, owner, now_ms),
+        Some(key) => Err(setup(format!(
+            "the key {} exists and the store {} is missing: restore the store from a backup; it is \
+             never recreated, because an empty one would make every user unenrolled. Where no \
+             store was ever in use with this key, remove the key and run `otpd init` again",
+            key.display(),
+            store.display()
         ))),
     }
 }

@@ -90,10 +90,9 @@ mod tests {
             let one = |operation| {
                 take(&store, operation, Duration::ZERO, || StoreError::Setup(String::new()))
             };
-            (
-                one(FlockOperation::NonBlockingLockShared).is_ok(),
-                one(FlockOperation::NonBlockingLockExclusive).is_ok(),
-            )
+            // Each is dropped before the next is tried.
+            let shared = one(FlockOperation::NonBlockingLockShared).is_ok();
+            (shared, one(FlockOperation::NonBlockingLockExclusive).is_ok())
         };
         assert_eq!(try_both(), (true, true));
         let (first, second) = (Lock::shared(&store).unwrap(), Lock::shared(&store).unwrap());

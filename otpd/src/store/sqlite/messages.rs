@@ -7,7 +7,7 @@ use super::rows::execute;
 use crate::store::{
     Asked, LEDGER_MS, StoreError,
     outbox::MessageRecord,
-    record::{Tag, Vault},
+    vault::{Tag, Vault},
 };
 
 /// The statement that counts what a user has asked for.
@@ -73,6 +73,15 @@ pub(super) fn queue(connection: &Connection, message: &MessageRecord) -> Result<
     let now_ms = message.time_ms;
     let reach = [now_ms.saturating_sub(LEDGER_MS), now_ms.saturating_add(LEDGER_MS)];
     execute(connection, PRUNE, reach)
+}
+
+/// Puts what a message says under another seal.
+///
+/// # Errors
+/// As the file's.
+pub(super) fn reseal(connection: &Connection, message: &MessageRecord) -> Result<()> {
+    let update = "UPDATE message SET payload = ?1 WHERE id = ?2 AND user = ?3";
+    execute(connection, update, params![message.payload, message.id, message.user])
 }
 
 /// The messages that are not settled, oldest first, each with its row's number; `None` for a row

@@ -9,30 +9,37 @@ mod init;
 mod lists;
 pub mod lock;
 mod messages;
+mod meta;
 mod register;
+mod reseal;
 mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod worker;
 
 use std::path::{Path, PathBuf};
 
 use otp_core::contact::Contacts;
 use tokio::sync::{oneshot, watch};
+use zeroize::Zeroizing;
 
-pub use self::init::{Initialised, Owner, init};
 use self::{
     database::Database,
     lock::Lock,
     worker::{Change, Query, Task, Worker},
+};
+pub use self::{
+    init::{Initialised, init},
+    reseal::{Resealed, Resealing, Sealed, reseal, sealed, sweep},
 };
 use super::{
     AuditEvent, AuditQuery, ClientQuery, ClientRow, CodeQuery, CodeRow, Enrolment, Outgoing,
     Pending, StoreError, StoreStatus, TokenQuery, TokenRow, TokenStore, Transition, UserQuery,
     UserRow,
 };
-use crate::keys::Keys;
+use crate::keys::Keyring;
 
 /// What can be set.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +65,8 @@ pub struct SqliteStore {
     ended: watch::Sender<bool>,
     path: PathBuf,
     schema: u32,
+    key_source: String,
+    recovery_key: Zeroizing<[u8; 32]>,
     /// Kept for as long as the file is open.
     _lock: Lock,
 }
@@ -69,18 +78,26 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Setup`], with what to do, when the file is missing, a symbolic link,
     /// accessible to others, not `options.owner`'s, not a store of otpd or one of a newer otpd;
-    /// when `keys` are not its keys; when accounts were deleted, renamed or added by other hands.
+    /// when no key of `ring` is its own; when accounts were deleted, renamed or added by other hands.
     /// [`StoreError::Unavailable`] when it cannot be read or written, or is being replaced.
-    pub fn open(path: &Path, keys: &Keys, options: Options) -> Result<Self, StoreError> {
+    pub fn open(path: &Path, ring: &Keyring, options: Options) -> Result<Self, StoreError> {
         let path = file::place(path, options.owner)?;
         let lock = Lock::shared(&path)?;
         file::check(&path, options.owner)?;
-        Self::start(&path, keys, options, lock).map_err(|error| locate(&path, error))
+        Self::start(&path, ring, options, lock).map_err(|error| locate(&path, error))
     }
 
-    fn start(path: &Path, keys: &Keys, options: Options, lock: Lock) -> Result<Self, StoreError> {
-        let database = Database::open(path, keys)?;
+    fn start(
+        path: &Path,
+        ring: &Keyring,
+        options: Options,
+        lock: Lock,
+    ) -> Result<Self, StoreError> {
+        let database = Database::open(path, ring)?;
         let schema = schema::version(&database.connection)?;
+        let key_version = database.vault().key_version;
+        let key_source = format!("{}, version {key_version}", database.key_source());
+        let recovery_key = database.vault().digests.recovery.clone();
         let (ended, _) = watch::channel(false);
         Ok(Self {
             reader: worker::reader("store-read", database.reader(path)?, ended.clone())?,
@@ -89,8 +106,22 @@ impl SqliteStore {
             ended,
             path: path.to_owned(),
             schema: u32::try_from(schema).unwrap_or(u32::MAX),
+            key_source,
+            recovery_key,
             _lock: lock,
         })
+    }
+
+    /// Where the key came from that opened the store, and its version, for people.
+    #[must_use]
+    pub fn key_source(&self) -> &str {
+        &self.key_source
+    }
+
+    /// The key of the digests of recovery codes and issued codes in this store.
+    #[must_use]
+    pub fn recovery_key(&self) -> Zeroizing<[u8; 32]> {
+        self.recovery_key.clone()
     }
 
     /// Resolves when the store has failed beyond repair within this process, for example because
@@ -129,6 +160,15 @@ impl TokenStore for SqliteStore {
     ) -> Pending<'a, Result<(), StoreError>> {
         let user = user.to_owned();
         Box::pin(self.change(Box::new(move |database| database.transact(&user, transition))))
+    }
+
+    fn forget<'a>(
+        &'a self,
+        user: &'a str,
+        record: AuditEvent,
+    ) -> Pending<'a, Result<(), StoreError>> {
+        let user = user.to_owned();
+        Box::pin(self.change(Box::new(move |database| database.forget(&user, &record))))
     }
 
     fn enrolment<'a>(

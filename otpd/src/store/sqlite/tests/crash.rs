@@ -89,7 +89,7 @@ fn counts(store: &SqliteStore, user: &str) -> u64 {
 
 /// The child: changes and acknowledges until it is killed.
 fn change_until_killed(directory: &Path) {
-    let keys = Keys::load(None, &directory.join("kek"), geteuid().as_raw()).unwrap();
+    let keys = Keyring::load(None, &directory.join("kek"), geteuid().as_raw()).unwrap();
     let options = Options { owner: geteuid().as_raw(), audit_rows: 100_000 };
     let store = SqliteStore::open(&directory.join("otpd.db"), &keys, options).unwrap();
     std::thread::scope(|scope| {

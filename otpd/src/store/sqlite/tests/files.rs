@@ -9,6 +9,7 @@ use std::{
 use otp_core::account::Account;
 
 use super::*;
+use crate::keys::rotation::Owner;
 use crate::store::{
     Work,
     contract::{contacts, message, token, wait},
@@ -144,8 +145,8 @@ fn a_wrong_key_and_a_newer_schema_are_refused() {
     fs::remove_file(home.key()).unwrap();
     fs::copy(other.key(), home.key()).unwrap();
     assert!(home.refusal().contains("is not the key of this store"));
-    other.rows().pragma_update(None, "user_version", 5).unwrap();
-    assert!(other.refusal().contains("schema version 5"));
+    other.rows().pragma_update(None, "user_version", 6).unwrap();
+    assert!(other.refusal().contains("schema version 6"));
 }
 
 #[test]

@@ -9,8 +9,8 @@ use otp_core::{
     issued::Terms,
     recovery::Digest,
     share::Share,
-    throttle::Lockout,
-    token::{Factor, State, Token},
+    throttle::{Lockout, Pace},
+    token::{Factor, Rejoin, State, Token},
     window::Windows,
 };
 
@@ -41,7 +41,7 @@ fn accounts() -> [(&'static str, Account); 3] {
 }
 
 /// The tables of each version.
-const VERSIONS: [(&str, &[&str]); 3] = [
+const VERSIONS: [(&str, &[&str]); 4] = [
     (include_str!("../../schema/0001.sql"), &["meta", "account", "token", "recovery", "audit"]),
     (
         include_str!("../../schema/0002.sql"),
@@ -50,6 +50,20 @@ const VERSIONS: [(&str, &[&str]); 3] = [
     (
         include_str!("../../schema/0003.sql"),
         &["meta", "account", "token", "recovery", "audit", "challenge", "message"],
+    ),
+    (
+        include_str!("../../schema/0004.sql"),
+        &[
+            "meta",
+            "account",
+            "token",
+            "recovery",
+            "audit",
+            "challenge",
+            "message",
+            "issued",
+            "client",
+        ],
     ),
 ];
 
@@ -101,7 +115,7 @@ fn old_home() -> Home {
 fn a_store_of_version_1_opens_and_its_users_log_in() {
     let home = old_home();
     let store = home.open().unwrap();
-    assert_eq!(wait(store.status(0)).unwrap().schema, 4);
+    assert_eq!(wait(store.status(0)).unwrap().schema, 5);
     let audit = wait(store.audit(AuditQuery { limit: 9, ..AuditQuery::default() })).unwrap();
     assert_eq!(audit.len(), 3);
     for (user, account) in accounts() {
@@ -134,7 +148,7 @@ fn a_store_of_version_1_opens_and_its_users_log_in() {
     }))
     .unwrap();
     drop(store);
-    assert_eq!(user_version(&home), 4);
+    assert_eq!(user_version(&home), 5);
     let store = home.open().unwrap();
     assert_eq!(wait(store.queued()).unwrap().len(), 1);
     let bob = wait(store.enrolment("bob")).unwrap().unwrap();
@@ -169,7 +183,7 @@ fn a_store_of_version_2_opens_with_what_was_told_at_enrolment() {
     }))
     .unwrap();
     drop(store);
-    assert_eq!(user_version(&home), 4);
+    assert_eq!(user_version(&home), 5);
     wait(decide(&home.open().unwrap(), "alice", |work| {
         assert_eq!(work.account.as_ref().unwrap().tokens[0].share, Share::Shared);
     }))
@@ -200,7 +214,7 @@ fn a_store_of_version_3_opens_and_codes_are_issued() {
     make_old(&home, 3);
     assert_eq!(user_version(&home), 3);
     let store = home.open().unwrap();
-    assert_eq!(wait(store.status(0)).unwrap().schema, 4);
+    assert_eq!(wait(store.status(0)).unwrap().schema, 5);
     wait(decide(&store, "alice", move |work| {
         assert_eq!(work.account, Some(account()));
         let account = work.account.as_mut().unwrap();
@@ -218,4 +232,43 @@ fn a_store_of_version_3_opens_and_codes_are_issued() {
     }))
     .unwrap();
     assert_eq!(wait(store.enrolment("bob")).unwrap().unwrap().clients, []);
+}
+
+#[test]
+fn a_store_of_version_4_opens_and_counters_prove_where_they_are() {
+    let home = Home::new();
+    let account = || Account {
+        tokens: vec![
+            Token { factor: Factor::Hotp, next: 5, accepted: 5, ..token("a1") },
+            Token { share: Share::Shared, ..token("a2") },
+        ],
+        contacts: contacts(Some("+15550000"), None),
+        issued: vec![issued("i")],
+        clients: vec![client("c")],
+        administrator: true,
+        recovery: vec![Digest([1; 32])],
+        ..Account::default()
+    };
+    let store = home.open().unwrap();
+    wait(decide(&store, "alice", move |work| work.account = Some(account()))).unwrap();
+    drop(store);
+    make_old(&home, 4);
+    assert_eq!(user_version(&home), 4);
+    let store = home.open().unwrap();
+    assert_eq!(wait(store.status(0)).unwrap().schema, 5);
+    wait(decide(&store, "alice", move |work| {
+        assert_eq!(work.account, Some(account()));
+        let account = work.account.as_mut().unwrap();
+        account.tokens[0].rejoin = Rejoin::Due;
+        account.pace = Some(Pace::new(3, 30_000));
+    }))
+    .unwrap();
+    drop(store);
+    let store = home.open().unwrap();
+    wait(decide(&store, "alice", |work| {
+        let account = work.account.as_ref().unwrap();
+        assert_eq!(account.tokens[0].rejoin, Rejoin::Due);
+        assert_eq!(account.pace, Some(Pace::new(3, 30_000)));
+    }))
+    .unwrap();
 }

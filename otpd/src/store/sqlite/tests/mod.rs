@@ -5,6 +5,7 @@ mod crash;
 mod faults;
 mod files;
 mod migration;
+mod reseal;
 mod tamper;
 mod writer;
 
@@ -38,8 +39,8 @@ impl Home {
         self.directory.path().join("kek")
     }
 
-    fn keys(&self) -> Keys {
-        Keys::load(None, &self.key(), geteuid().as_raw()).unwrap()
+    fn keys(&self) -> Keyring {
+        Keyring::load(None, &self.key(), geteuid().as_raw()).unwrap()
     }
 
     fn open(&self) -> Result<SqliteStore, StoreError> {
