@@ -1,8 +1,10 @@
 //! Tokens that came from other programs, or go to them: what those programs wrote and used, and what
 //! they make of what is written here.
 
+mod export;
 mod google_authenticator;
 mod oath;
+mod pskc;
 
 use std::{
     fs,
