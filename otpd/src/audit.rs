@@ -77,8 +77,7 @@ impl Origin {
                 let of_client = of_client.unwrap_or_default();
                 record.detail = Some(format!("code {id}, {left} uses left{of_client}"));
             }
-            Err(Refusal::First) => record.detail = Some("first of two codes".to_owned()),
-            Err(_) => {}
+            Err(refusal) => record.detail = detail(*refusal),
         }
         record
     }
@@ -89,6 +88,12 @@ fn result(verdict: &Result<Credential, Refusal>) -> &'static str {
         Ok(_) => "ok",
         Err(reason) => refusal(*reason),
     }
+}
+
+/// What the administrator is told of a refusal besides.
+#[must_use]
+pub fn detail(refusal: Refusal) -> Option<String> {
+    (refusal == Refusal::First).then(|| "first of two codes".to_owned())
 }
 
 /// The word for a refusal in the record.

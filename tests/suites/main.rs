@@ -1,5 +1,6 @@
 //! The end-to-end suites. Everything runs on machines of `harness`.
 
+mod backup;
 mod beside;
 mod capacity;
 mod clients;

@@ -126,6 +126,9 @@ fn what_otpd_needs_on_disk() {
     assert_eq!(found(), ["warning otpd-socket /run/otpd/login.sock"]);
     mode("run/otpd/login.sock", 0o600);
     assert_eq!(found(), [""; 0]);
+    put("etc/otpd/kek.new", "");
+    assert_eq!(found(), ["warning otpd-key /etc/otpd/kek.new"]);
+    fs::remove_file(root.path().join("etc/otpd/kek.new")).unwrap();
     put("etc/dbus-1/system.d/org.pamotp.Otpd1.conf", "<busconfig/>");
     assert_eq!(found(), ["hint otpd-bus-policy /etc/dbus-1/system.d/org.pamotp.Otpd1.conf"]);
     fs::remove_file(root.path().join("etc/otpd/kek")).unwrap();

@@ -59,8 +59,9 @@ pub(super) fn run(site: &Site) -> Result<(), Failure> {
     let people = People::find(config, gathered.tokens.keys(), methods.directories())?;
     let options = Options { owner: site.owner(), audit_rows: config.store.audit_rows };
     let store = Bulk::open(site.store(), &ring, options)?;
-    let import =
-        Import { methods, recovery_key: store.recovery_key(), people: &people, request: &request };
+    drop(ring);
+    let recovery_key = store.recovery_key();
+    let import = Import { methods, recovery_key, people: &people, request: &request };
     let report = import.apply(&store, gathered, SystemClock.now_ms())?;
     let mut answer = io::stdout().lock();
     serde_json::to_writer(&mut answer, &report)?;
@@ -93,7 +94,7 @@ fn frame(input: &mut impl Read, longest: u64) -> Result<Zeroizing<Vec<u8>>, Fail
 /// What decides on tokens besides their accounts.
 struct Import<'a> {
     methods: Methods<'a>,
-    /// Of the digests of recovery codes.
+    /// The key of recovery codes' digests.
     recovery_key: &'a [u8; 32],
     people: &'a People,
     request: &'a Request,

@@ -334,10 +334,10 @@ pub(crate) fn tampering_is_refused(new: New<'_>) {
         // The way on: without what cannot be believed.
         wait(store.forget("alice", event("alice", "reset"))).unwrap();
         expect(&*store, "alice", None);
-        put(&*store, "alice", full());
+        put(&*store, "alice", Account::default());
         drop(store);
         let store = backend.open().unwrap();
-        expect(&*store, "alice", Some(full()));
+        expect(&*store, "alice", Some(Account::default()));
         let audit = AuditQuery { limit: 9, ..AuditQuery::default() };
         assert!(wait(store.audit(audit)).unwrap().iter().any(|(_, record)| record.user == "alice"));
     }

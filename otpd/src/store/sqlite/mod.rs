@@ -5,12 +5,14 @@ pub mod bulk;
 mod database;
 mod fault;
 mod file;
+pub mod image;
 mod init;
 mod lists;
 pub mod lock;
 mod messages;
 mod meta;
 mod register;
+pub mod replace;
 mod reseal;
 mod rows;
 mod schema;
@@ -31,7 +33,7 @@ use self::{
     worker::{Change, Query, Task, Worker},
 };
 pub use self::{
-    init::{Initialised, init},
+    init::{Initialised, init, make_key},
     reseal::{Resealed, Resealing, Sealed, reseal, sealed, sweep},
 };
 use super::{
@@ -83,6 +85,7 @@ impl SqliteStore {
     pub fn open(path: &Path, ring: &Keyring, options: Options) -> Result<Self, StoreError> {
         let path = file::place(path, options.owner)?;
         let lock = Lock::shared(&path)?;
+        replace::tidy(&path);
         file::check(&path, options.owner)?;
         Self::start(&path, ring, options, lock).map_err(|error| locate(&path, error))
     }
