@@ -10,7 +10,7 @@ use harness::{
     process::{command, run},
 };
 
-use super::{Trip, counts, import, present};
+use super::{Trip, counts, import, known_already, present};
 
 const FILE: &str = "/run/e2e/tokens.xml";
 const SECRET: &str = "/run/e2e/file-key";
@@ -101,7 +101,7 @@ fn tokens_of_every_protection_are_taken_over() {
             trip.good_once(&users[0], &counted.at(7), "the next code");
             trip.refused(&users[1], &timed.at(before), "a code that may have been used");
             trip.good_once(&users[1], &timed.at(before + 4), "a later code");
-            assert_eq!(counts(&import(&arguments)), (0, 2, 0), "{way}");
+            known_already(&import(&arguments), 2);
         }
         trip.leaves_no_trace(world, [counted, timed].iter());
     });
@@ -153,7 +153,7 @@ fn what_is_exported_is_read_elsewhere() {
                     format!("UID=bob {} 6 None", keys[1].secret)
                 ]
             );
-            assert_eq!(counts(&import(&[&out, "--key-file", SECRET])), (0, 2, 1 - n as u64));
+            known_already(&import(&[&out, "--key-file", SECRET]), 2);
         }
     });
 }
