@@ -29,18 +29,26 @@ pub(crate) fn run(args: &Restore, out: &Output) -> Result<(), Failure> {
         replace: args.replace,
         make_key: false,
     };
-    let (mut task, offer) = offered(&request, &opener, &file)?;
+    let about = |failure| about(args, failure);
+    let (mut task, offer) = offered(&request, &opener, &file).map_err(about)?;
     agree(args, &offer, out)?;
     if offer.needs_key {
         request.make_key = true;
-        (task, _) = offered(&request, &opener, &file)?;
+        (task, _) = offered(&request, &opener, &file).map_err(about)?;
     }
     let answer = without_daemon(VERB, || {
         task.send(&[])?;
-        task.finish()
+        task.finish().map_err(about)
     })?;
     let (restored, _): (Restored, _) = Task::told(VERB, &answer)?;
     tell(&restored, args.keep_recovery_codes, out)
+}
+
+/// The same with the file's name.
+fn about(args: &Restore, failure: Failure) -> Failure {
+    let said = failure.message.strip_prefix("otpd: ").unwrap_or(&failure.message);
+    let message = format!("{VERB} {}: {said}", args.file.display());
+    Failure { message, ..failure }
 }
 
 /// What opens the file: the passphrase or secret keys.

@@ -1,7 +1,7 @@
 //! What ends a backup or a restore before its time: a killed program, a full disk, a folder that
 //! can only be read.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use harness::{
     otpd::{document, items, program},
@@ -77,22 +77,6 @@ fn killed(victim: Victim, call: &str, n: usize, arguments: &[&str]) {
     assert!(trace.contains("killed by SIGKILL"), "{victim:?} {call} {n}: {done:?}\n{trace}");
 }
 
-/// The store's folder, to be put back.
-fn saved() -> Vec<(PathBuf, Vec<u8>)> {
-    let files = fs::read_dir("/var/lib/otpd").unwrap().flatten();
-    files.map(|entry| (entry.path(), fs::read(entry.path()).unwrap())).collect()
-}
-
-fn put_back(files: &[(PathBuf, Vec<u8>)]) {
-    for entry in fs::read_dir("/var/lib/otpd").unwrap().flatten() {
-        fs::remove_file(entry.path()).unwrap();
-    }
-    for (path, bytes) in files {
-        fs::write(path, bytes).unwrap();
-        harness::otpd::give_to_daemon(path.to_str().unwrap(), 0o600);
-    }
-}
-
 fn only_what_belongs_there(moment: &str) {
     for name in names().iter().filter(|name| name.starts_with("/var")) {
         let known = name == STORE || COMPANIONS.iter().any(|end| *name == format!("{STORE}{end}"));
@@ -130,7 +114,7 @@ fn a_killed_restore_has_happened_or_not() {
         }
         let used = people.counter.spent();
         otpd.kill();
-        let store = saved();
+        let store = saved_store();
         assert!(
             store.iter().any(|(path, bytes)| path.ends_with("otpd.db-wal") && !bytes.is_empty())
         );
@@ -199,7 +183,7 @@ fn without_room_nothing_is_changed() {
         let used = people.counter.code();
         assert!(login(&mut world.host(), "bob", &[&used]));
         otpd.stop();
-        let store = saved();
+        let store = saved_store();
         let room = store.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() + 80 * 1024;
         tmpfs("/var/lib/otpd", &format!("size={room}"));
         harness::otpd::give_to_daemon("/var/lib/otpd", 0o700);
@@ -207,7 +191,7 @@ fn without_room_nothing_is_changed() {
         let done = restore(FILE, &[]);
         assert_eq!(done.code(), 1, "{done:?}");
         assert!(done.stderr.contains("No space left"), "{done:?}");
-        assert!(saved() == store, "the store was touched: {:?}", names());
+        assert!(saved_store() == store, "the store was touched: {:?}", names());
         otpd.restart();
         assert!(!login(&mut world.host(), "bob", &[&used]));
         assert!(login(&mut world.host(), "bob", &[&people.counter.code()]));
@@ -228,7 +212,7 @@ fn where_nothing_can_be_written_it_says_so() {
     hospital(|_, otpd, _| {
         backup(FILE, &[]).ok();
         otpd.kill();
-        let store = saved();
+        let store = saved_store();
         let none = None::<&str>;
         mount(Some("/var/lib/otpd"), "/var/lib/otpd", none, MsFlags::MS_BIND, none).unwrap();
         let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
@@ -240,15 +224,11 @@ fn where_nothing_can_be_written_it_says_so() {
         assert_eq!(done.code(), 0, "{done:?}");
         assert!(done.stderr.contains("not in the store's audit record"), "{done:?}");
         umount("/var/lib/otpd").unwrap();
-        assert!(saved() == store, "the store was touched: {:?}", names());
+        assert!(saved_store() == store, "the store was touched: {:?}", names());
         for place in ["/proc/backup", "/run/e2e/nowhere/backup"] {
             let done = backup(place, &[]);
             assert_eq!(done.code(), 1, "{done:?}");
             assert!(done.stderr.contains(place), "{done:?}");
         }
     });
-}
-
-fn tmpfs(place: &str, options: &str) {
-    mount(Some("tmpfs"), place, Some("tmpfs"), MsFlags::empty(), Some(options)).unwrap();
 }

@@ -1,16 +1,20 @@
 //! Backups, and what is restored from them.
 
 mod broken;
+mod leaks;
+mod machines;
+mod refused;
 mod story;
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{fs, path::PathBuf};
 
 use harness::{
     Login, MODULE, Token, World,
-    otpd::{Otpd, enrol, otpctl_with},
+    otpd::{Otpd, enrol, give_to_daemon, otpctl_with},
     pam::{Host, code},
     process::{Output, command, run},
 };
+use nix::mount::{MsFlags, mount};
 
 /// The store.
 pub const STORE: &str = "/var/lib/otpd/otpd.db";
@@ -96,8 +100,24 @@ pub fn names() -> Vec<String> {
     names
 }
 
-/// Who a file is and what it holds.
-pub fn content(path: impl AsRef<Path>) -> Option<(u64, u32, u32, Vec<u8>)> {
-    let found = fs::symlink_metadata(&path).ok()?;
-    Some((found.ino(), found.mode(), found.uid(), fs::read(path).unwrap_or_default()))
+/// The store's folder, to be put back.
+pub fn saved_store() -> Vec<(PathBuf, Vec<u8>)> {
+    let files = fs::read_dir("/var/lib/otpd").unwrap().flatten();
+    files.map(|entry| (entry.path(), fs::read(entry.path()).unwrap())).collect()
+}
+
+/// Puts it back, and nothing else.
+pub fn put_back(files: &[(PathBuf, Vec<u8>)]) {
+    for entry in fs::read_dir("/var/lib/otpd").unwrap().flatten() {
+        fs::remove_file(entry.path()).unwrap();
+    }
+    for (path, bytes) in files {
+        fs::write(path, bytes).unwrap();
+        give_to_daemon(path.to_str().unwrap(), 0o600);
+    }
+}
+
+/// Mounts an empty file system.
+pub fn tmpfs(place: &str, options: &str) {
+    mount(Some("tmpfs"), place, Some("tmpfs"), MsFlags::empty(), Some(options)).unwrap();
 }

@@ -1,6 +1,6 @@
 //! What an administrator does with backups, and what people then see.
 
-use std::{fs, thread::sleep, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt, thread::sleep, time::Duration};
 
 use harness::{
     otpd::{document, issue, items, otpctl_with},
