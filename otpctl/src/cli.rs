@@ -1,5 +1,6 @@
 //! The command line. Help, man pages and completions are generated from these types.
 
+mod backup;
 mod configuration;
 mod doctor;
 mod export;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use backup::{Backup, Restore};
 pub(crate) use configuration::{
     Audit, Config, Directory, Explain, Policy, Provider, ProviderImport,
 };
@@ -47,6 +49,7 @@ Examples:
   otpctl provider test main --to +491701234581
   otpctl policy explain alice --service sshd --source 203.0.113.7
   otpctl audit --user alice --since 2h    what happened, and why
+  otpctl backup /root/otpd.age            everything in one encrypted file
   otpctl --json token add alice --no-confirm --output alice.json
 
 An ID may be cut to its first 6 characters or more.
@@ -128,6 +131,8 @@ pub(crate) enum Command {
     Setup(Setup),
     Import(Import),
     Export(Export),
+    Backup(Backup),
+    Restore(Restore),
     /// Print a completion script
     #[command(hide = true)]
     Completions {

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod doctor;
 mod failure;
+mod given_file;
 mod import;
 mod key_credential;
 mod login;

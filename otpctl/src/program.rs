@@ -1,12 +1,12 @@
 //! otpd's own program, run for what it does with files: the configuration, the store, the key.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 use nix::unistd::geteuid;
-use otp_ipc::maintenance::{READY, write_frame};
-use serde::Serialize;
+use otp_ipc::maintenance::{READY, read_frame, write_frame};
+use serde::{Serialize, de::DeserializeOwned};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::{Exit, Failure};
@@ -16,6 +16,9 @@ use crate::render::printable;
 const DAEMON: &str = "/usr/sbin/otpd";
 /// Where systemd keeps the credentials of the daemon while it runs.
 const CREDENTIALS: &str = "/run/credentials/otpd.service";
+
+/// Longest document that the program answers, in bytes.
+const ANSWER: u64 = 64 * 1024 * 1024;
 
 /// What the program answers to a question about the configuration.
 pub(crate) fn answer(question: &[&str], file: Option<&Path>) -> Result<String, Failure> {
@@ -77,13 +80,30 @@ impl Task {
         if matches!(read, Some(Ok(()))) && said == READY {
             return Ok(self);
         }
-        let unclear = Failure::failed(format!("{}: otpd does not answer", self.verb));
+        let unclear = unclear(self.verb);
         self.finish().and(Err(unclear))
     }
 
-    /// Where the program reads what is no frame.
-    pub(crate) fn input(&mut self) -> &mut impl Write {
-        &mut self.input
+    /// What the program says before it goes on: a document in a frame.
+    pub(crate) fn answer<T: DeserializeOwned>(mut self) -> Result<(Self, T), Failure> {
+        let said = self.child.stdout.as_mut().map(|stdout| read_frame(stdout, ANSWER));
+        if let Some(Ok(Some(said))) = said
+            && let Ok(answer) = serde_json::from_slice(&said)
+        {
+            return Ok((self, answer));
+        }
+        let unclear = unclear(self.verb);
+        self.finish().and(Err(unclear))
+    }
+
+    /// Its document, which is the first frame of what it answered, and the rest.
+    pub(crate) fn told<'a, T: DeserializeOwned>(
+        verb: &str,
+        mut answer: &'a [u8],
+    ) -> Result<(T, &'a [u8]), Failure> {
+        let document = read_frame(&mut answer, ANSWER).ok().flatten();
+        let document = document.and_then(|frame| serde_json::from_slice(&frame).ok());
+        document.map(|document| (document, answer)).ok_or_else(|| unclear(verb))
     }
 
     /// What the program answered, when it has ended well.
@@ -98,6 +118,10 @@ impl Task {
         }
         succeeded(verb, "Failed", answer).map(Zeroizing::new)
     }
+}
+
+fn unclear(verb: &str) -> Failure {
+    Failure::failed(format!("{verb}: otpd does not answer as it should; is it of this version?"))
 }
 
 /// Refuses what only root can do, before anybody is asked for anything.

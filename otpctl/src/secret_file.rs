@@ -3,11 +3,13 @@
 
 use std::fs::{File, Permissions};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::Group;
 use otp_ipc::names;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
 use crate::failure::Failure;
 
@@ -16,6 +18,8 @@ use crate::failure::Failure;
 pub(crate) struct SecretFile {
     file: File,
     path: PathBuf,
+    /// It has its name only when all of it is written.
+    unnamed: bool,
     written: bool,
 }
 
@@ -23,14 +27,30 @@ impl SecretFile {
     /// Makes the file with mode 0600; never takes one that exists, nor follows a link.
     pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
         let file = File::options().write(true).create_new(true).mode(0o600).open(path);
-        let file = file.map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Failure::failed(format!(
-                "{}: the file exists and is never overwritten; name another",
-                path.display()
-            )),
-            _ => Failure::write(path.display(), &error),
-        })?;
-        Ok(Self { file, path: path.to_owned(), written: false })
+        let file = file.map_err(|error| refused(path, &error))?;
+        Ok(Self { file, path: path.to_owned(), unnamed: false, written: false })
+    }
+
+    /// The same for what can be written again: it has its name only when all of it is on the disk,
+    /// so that nobody ever takes a half for the whole. Where the file system has no files without
+    /// a name, it has it at once.
+    pub(crate) fn create_whole(path: &Path) -> Result<Self, Failure> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = match path.symlink_metadata() {
+            Ok(_) => None,
+            Err(_) => {
+                rustix::fs::open(folder.unwrap_or(Path::new(".")), flags, Mode::RUSR | Mode::WUSR)
+                    .ok()
+            }
+        };
+        match file {
+            Some(file) => {
+                Ok(Self { file: file.into(), path: path.to_owned(), unnamed: true, written: false })
+            }
+            // Which says what is wrong, if anything is.
+            None => Self::create(path),
+        }
     }
 
     /// The same with mode 0640 and the daemon's group, where there is that group and the caller may
@@ -53,17 +73,41 @@ impl SecretFile {
         self.file
             .write_all(content)
             .and_then(|()| self.file.sync_all())
-            .map_err(|error| Failure::write(self.path.display(), &error))?;
+            .and_then(|()| self.name())
+            .map_err(|error| refused(&self.path, &error))?;
         self.written = true;
         Ok(self.path.clone())
     }
 }
 
+impl SecretFile {
+    /// Gives it its name where it has none yet, which nothing else may have.
+    fn name(&self) -> std::io::Result<()> {
+        if !self.unnamed {
+            return Ok(());
+        }
+        let open = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        rustix::fs::linkat(CWD, open, CWD, &self.path, AtFlags::SYMLINK_FOLLOW)?;
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
 impl Drop for SecretFile {
     fn drop(&mut self) {
-        if !self.written {
+        if !self.written && !self.unnamed {
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+fn refused(path: &Path, error: &std::io::Error) -> Failure {
+    match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Failure::failed(format!(
+            "{}: the file exists and is never overwritten; name another",
+            path.display()
+        )),
+        _ => Failure::write(path.display(), error),
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn reply(prompt: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Failure>
 }
 
 /// The next line of standard input.
-fn next_line() -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+pub(crate) fn next_line() -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(unreadable)?;
     line(&mut File::from(stdin), None).map_err(unreadable)
 }
@@ -102,7 +102,10 @@ fn unreadable(error: io::Error) -> Failure {
 /// The next line without its end, at most [`otp_ipc::limits::REPLY`] bytes. It is read byte by
 /// byte, so that nothing is kept in a buffer and the next line is there for the next prompt.
 /// `interrupt` ends it as well, as an error.
-fn line(from: &mut impl Read, interrupt: Option<u8>) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+pub(crate) fn line(
+    from: &mut impl Read,
+    interrupt: Option<u8>,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut line = Zeroizing::new(Vec::with_capacity(otp_ipc::limits::REPLY));
     let mut byte = Zeroizing::new([0_u8; 1]);
     loop {

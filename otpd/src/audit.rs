@@ -77,8 +77,7 @@ impl Origin {
                 let of_client = of_client.unwrap_or_default();
                 record.detail = Some(format!("code {id}, {left} uses left{of_client}"));
             }
-            Err(Refusal::First) => record.detail = Some("first of two codes".to_owned()),
-            Err(_) => {}
+            Err(refusal) => record.detail = detail(*refusal),
         }
         record
     }
@@ -91,12 +90,22 @@ fn result(verdict: &Result<Credential, Refusal>) -> &'static str {
     }
 }
 
+/// What the administrator is told of a refusal besides.
+#[must_use]
+pub fn detail(refusal: Refusal) -> Option<String> {
+    match refusal {
+        Refusal::First => Some("first of two codes".to_owned()),
+        Refusal::Skipped => Some("from before the restore, or skipped by it".to_owned()),
+        _ => None,
+    }
+}
+
 /// The word for a refusal in the record.
 #[must_use]
 pub fn refusal(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Wrong | Refusal::First => "wrong",
-        Refusal::Replayed => "replay",
+        Refusal::Replayed | Refusal::Skipped => "replay",
         Refusal::Elsewhere => "elsewhere",
         Refusal::Locked => "locked",
         Refusal::Malformed => "malformed",

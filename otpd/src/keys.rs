@@ -21,7 +21,7 @@ use sha2::Sha256;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-pub use self::ring::{Keyring, Role};
+pub use self::ring::{Keyring, Role, texts};
 pub(crate) use self::ring::{found, new_file};
 
 /// Name of the systemd credential.
@@ -88,15 +88,21 @@ impl Keys {
         let mut kek = Key::default();
         getrandom::fill(kek.as_mut())
             .map_err(|error| unusable(file, format!("no random bytes: {error}")))?;
-        let mut text = Zeroizing::new([b'\n'; DIGITS + 1]);
-        if let [digits @ .., _] = text.as_mut() {
-            HEXLOWER.encode_mut(kek.as_ref(), digits);
-        }
-        written.write_all(text.as_ref()).map_err(failed)?;
+        written.write_all(text(&kek).as_ref()).map_err(failed)?;
         written.as_file().set_permissions(Permissions::from_mode(0o400)).map_err(failed)?;
         written.as_file().sync_all().map_err(failed)?;
         let keys = derive(&kek, in_file(file), file)?;
         Ok((written, keys))
+    }
+
+    /// The key in `text`, which is what a key file holds; `source` says where it came from, for
+    /// people.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`] when it is no key.
+    pub fn given(text: &[u8], source: &str) -> Result<Self, KeyError> {
+        let path = Path::new(source);
+        derive(&*parse(text, path)?, source.to_owned(), path)
     }
 
     /// Where the key came from, for people.
@@ -185,6 +191,15 @@ fn check(metadata: &Metadata, owner: u32, forbidden: u32) -> Result<(), String> 
         ));
     }
     Ok(())
+}
+
+/// What the file of a key holds.
+fn text(kek: &Key) -> Zeroizing<[u8; DIGITS + 1]> {
+    let mut text = Zeroizing::new([b'\n'; DIGITS + 1]);
+    if let [digits @ .., _] = text.as_mut() {
+        HEXLOWER.encode_mut(kek.as_ref(), digits);
+    }
+    text
 }
 
 fn parse(text: &[u8], path: &Path) -> Result<Key, KeyError> {

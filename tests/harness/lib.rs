@@ -9,6 +9,7 @@
 //!
 //! [`Machine::run`] gives the test a whole system that has booted, see [`machine`].
 
+pub mod authenticators;
 pub mod bus;
 pub mod code;
 pub mod counterparts;

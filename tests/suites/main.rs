@@ -1,5 +1,7 @@
 //! The end-to-end suites. Everything runs on machines of `harness`.
 
+mod backup;
+mod beside;
 mod capacity;
 mod clients;
 mod configuration;
@@ -26,6 +28,7 @@ mod prompts;
 mod races;
 mod requirements;
 mod rotation;
+mod round_trips;
 mod self_service;
 mod setup;
 mod sharing;

@@ -9,6 +9,7 @@ use crate::manual;
 use crate::render::Output;
 
 mod audit;
+mod backup;
 mod client;
 mod code;
 pub(crate) mod config;
@@ -23,6 +24,7 @@ mod method;
 mod policy;
 mod provider;
 mod recovery;
+mod restore;
 mod setup;
 mod share;
 mod status;
@@ -44,10 +46,12 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
             config::check(file.as_deref(), directories, &out)
         }
         Command::Config(Config::Show { file }) => config::show(file.as_deref(), &out),
+        Command::Backup(args) => backup::run(&args, &out),
+        Command::Restore(args) => restore::run(&args, &out),
         Command::Provider(Provider::Import(args)) => provider::import(&args, &out),
+        Command::Key(command) => key::run(&command, &out),
         Command::Import(args) => import::run(&args, &out),
         Command::Export(args) => export::run(&args, &out),
-        Command::Key(command) => key::run(&command, &out),
         command => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -87,9 +91,11 @@ async fn ask(command: Command, bus: Option<&str>, out: Output) -> Result<(), Fai
         Command::Audit(args) => audit::run(&session, &args).await,
         Command::Completions { .. }
         | Command::Man { .. }
+        | Command::Backup(_)
+        | Command::Restore(_)
+        | Command::Key(_)
         | Command::Import(_)
         | Command::Export(_)
-        | Command::Key(_)
         | Command::Method(_)
         | Command::Doctor(_)
         | Command::LoginTest(_)

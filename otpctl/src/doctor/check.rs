@@ -156,6 +156,14 @@ checks! {
         "Without the module the line fails.";
     PAM_ASKED_TWICE Warning "pam-asked-twice"
         "One login asks for two codes, and a code is good once.";
+    PAM_SECOND_GUESS Bypass "pam-second-guess"
+        "A code that one module refuses passes at the other, be it used before.";
+    PAM_NOWHERE Bypass "pam-enrolled-nowhere"
+        "Whoever has codes at neither module gets in without one.";
+    PAM_OTHER_REFUSES Lockout "pam-other-refuses"
+        "Whoever has a token at otpd alone is refused by the other module.";
+    PAM_BESIDE Hint "pam-beside"
+        "Two modules ask for codes here, each its own users.";
     PAM_NO_PASSWORD Lockout "pam-no-password"
         "use_first_pass never asks, and no line above asks for the password.";
     PAM_ISSUED Warning "pam-issued"

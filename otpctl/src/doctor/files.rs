@@ -107,6 +107,12 @@ fn policies(machine: &Machine, subject: &mut Subject) {
 }
 
 fn key(machine: &Machine, file: &str, subject: &mut Subject) {
+    let new = format!("{file}.new");
+    if see(machine, &new, subject).is_some() {
+        let finding = OTPD_KEY.found("a rotation of the key was not finished", "otpctl key rotate");
+        let why = "otpd takes the key that fits; backups from now on may need the new one.";
+        subject.findings.push(finding.rated(Severity::Warning).because(why).in_file(new));
+    }
     if machine.path(CREDENTIAL).exists() {
         return;
     }

@@ -1,6 +1,7 @@
 //! `otpctl doctor`: looks for what lets somebody in without a code, and for what locks somebody
 //! out.
 
+mod beside;
 mod check;
 mod daemon;
 mod files;
@@ -47,7 +48,7 @@ pub(crate) async fn run(
         about,
         daemon::units(),
         files::check(&machine, configuration.as_ref()),
-        daemon::running(bus, out, &stacks.with_code(), configuration.as_ref()).await,
+        daemon::running(bus, out, &stacks.with_no_other(), configuration.as_ref()).await,
         daemon::clock(),
     ];
     if !stacks.any() {

@@ -1,12 +1,11 @@
 //! The shapes of stacks that let in without a code, or keep out who has one.
 
-use pam_stack::{Action, Case, Code, Codes, First, Judged, Line, Mode, Role, Run, Stack};
+use pam_stack::{Action, Case, Code, Codes, First, Judged, Line, Mode, Other, Role, Run, Stack};
 
 use super::check::{
-    Check, Finding, PAM_ASKED_TWICE, PAM_BROKEN_LINE, PAM_CODE_ALONE, PAM_ENROL_STRANGER,
-    PAM_ERROR_IS_SUCCESS, PAM_EXEMPT, PAM_ISSUED, PAM_ISSUED_ALONE, PAM_LET_OFF_REFUSED,
-    PAM_NEVER_ASKED, PAM_NO_PROOF, PAM_NO_WAY_IN, PAM_NOTHING_ASKED, PAM_NULLOK,
-    PAM_SENT_TO_STRANGER, Severity,
+    Check, Finding, PAM_BROKEN_LINE, PAM_CODE_ALONE, PAM_ENROL_STRANGER, PAM_ERROR_IS_SUCCESS,
+    PAM_EXEMPT, PAM_ISSUED, PAM_ISSUED_ALONE, PAM_LET_OFF_REFUSED, PAM_NEVER_ASKED, PAM_NO_PROOF,
+    PAM_NO_WAY_IN, PAM_NOTHING_ASKED, PAM_NULLOK, PAM_SENT_TO_STRANGER, Severity,
 };
 use super::policy::Configuration;
 
@@ -20,7 +19,7 @@ pub(crate) struct Shape<'a> {
 }
 
 /// What can go wrong with pam_otp, and how people say it.
-const FAILURES: [(Code, &str); 6] = [
+pub(super) const FAILURES: [(Code, &str); 6] = [
     (Code::AUTH_ERR, "the code is wrong"),
     (Code::AUTHINFO_UNAVAIL, "otpd does not answer"),
     (Code::MODULE_UNKNOWN, "the module is missing"),
@@ -50,16 +49,22 @@ impl Shape<'_> {
             findings.extend(self.let_off());
             findings.extend(self.strangers());
             findings.extend(self.nullok());
+            findings.extend(self.beside());
         }
         findings.extend(self.issued());
         findings
     }
 
-    fn line(&self, at: usize) -> Option<&Line> {
+    pub(super) fn line(&self, at: usize) -> Option<&Line> {
         self.stack.lines.get(at)
     }
 
-    fn finding(&self, check: &Check, at: usize, change: impl Into<String>) -> Option<Finding> {
+    pub(super) fn finding(
+        &self,
+        check: &Check,
+        at: usize,
+        change: impl Into<String>,
+    ) -> Option<Finding> {
         let line = self.line(at)?;
         Some(check.found(&line.text, change).at(&line.place))
     }
@@ -122,14 +127,7 @@ impl Shape<'_> {
             if mode == Mode::Issued {
                 continue;
             }
-            let passes = |code: Code| {
-                let case = Case { first: First::Right, ..Case::NO_CODE };
-                match self.stack.judge(&case.second(code)) {
-                    Judged::No => false,
-                    Judged::Some(_, run) | Judged::Always(run) => run.returned(at) == Some(code),
-                }
-            };
-            let when = FAILURES.iter().filter(|(code, _)| passes(*code));
+            let when = FAILURES.iter().filter(|(code, _)| self.passes(at, *code, Other::NotRight));
             let when: Vec<_> = when.map(|(_, when)| *when).collect();
             if let Some(list) = listed(&when, "or") {
                 let finding = PAM_ERROR_IS_SUCCESS.found(&line.text, self.cure(line));
@@ -138,6 +136,15 @@ impl Shape<'_> {
             }
         }
         findings
+    }
+
+    /// Whether a login that is right but for pam_otp's code passes though line `at` says this.
+    pub(super) fn passes(&self, at: usize, code: Code, other: Other) -> bool {
+        let case = Case { first: First::Right, other, ..Case::NO_CODE };
+        match self.stack.judge(&case.second(code)) {
+            Judged::No => false,
+            Judged::Some(_, run) | Judged::Always(run) => run.returned(at) == Some(code),
+        }
     }
 
     /// What makes a line of pam_otp count.
@@ -236,17 +243,6 @@ impl Shape<'_> {
             ),
             Judged::No | Judged::Some(..) => None,
         }
-    }
-
-    fn asked_twice(&self) -> Option<Finding> {
-        let Judged::Always(run) = self.stack.judge(&Case::RIGHT) else { return None };
-        let asks = |at: usize| {
-            let line = self.line(at)?;
-            let asks = line.role() == Role::Code(Mode::Second) && !line.has("use_first_pass");
-            asks.then_some(at)
-        };
-        let last = run.steps.iter().filter_map(|step| asks(step.line)).nth(1)?;
-        self.finding(&PAM_ASKED_TWICE, last, "take one of the lines of pam_otp out")
     }
 
     /// What becomes of those whom a policy asks for no code.
@@ -382,7 +378,7 @@ fn vouches(line: &Line) -> bool {
     }
 }
 
-fn is_nullok(line: &Line) -> bool {
+pub(super) fn is_nullok(line: &Line) -> bool {
     line.has("nullok") || line.has("nouserok")
 }
 

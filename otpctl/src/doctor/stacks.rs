@@ -79,6 +79,12 @@ impl Stacks {
         asking.map(|(service, _)| service.name.as_str()).collect()
     }
 
+    /// Those of them at which no other module has users of its own: who has no token is refused.
+    pub(crate) fn with_no_other(&self) -> Vec<&str> {
+        let alone = self.services.iter().filter(|(_, stack)| !stack.has(Role::OtherCode));
+        alone.filter(|(_, stack)| asks(stack)).map(|(service, _)| service.name.as_str()).collect()
+    }
+
     /// Looks at all of them; `proved` tells at which services the program itself has asked for a
     /// proof.
     pub(crate) fn check(
@@ -129,7 +135,8 @@ impl Stacks {
                 .iter()
                 .any(|(first, second, _)| *second == name && self.asking(first).is_some());
             let listed = !told && (!all || !NO_LOGINS.contains(&name));
-            stack.has(Role::First) && !asks(stack) && listed
+            let open = !asks(stack) && !stack.has(Role::OtherCode);
+            stack.has(Role::First) && open && listed
         };
         let lacking = self.services.iter().filter(lacks).map(|(service, _)| service.name.as_str());
         let lacking: Vec<_> = lacking.collect();

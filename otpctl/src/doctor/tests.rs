@@ -12,6 +12,7 @@ use super::sshd_running::Daemon;
 use super::stacks::Stacks;
 use super::{everything, files, pam, report, setups};
 
+mod beside_traps;
 mod pam_traps;
 mod sshd_traps;
 
@@ -66,6 +67,7 @@ fn shown(finding: &Finding) -> String {
 fn every_check_is_seen_in_a_test() {
     let tests = [
         include_str!("tests.rs"),
+        include_str!("tests/beside_traps.rs"),
         include_str!("tests/pam_traps.rs"),
         include_str!("tests/sshd_traps.rs"),
         include_str!("daemon/tests.rs"),
@@ -124,6 +126,9 @@ fn what_otpd_needs_on_disk() {
     assert_eq!(found(), ["warning otpd-socket /run/otpd/login.sock"]);
     mode("run/otpd/login.sock", 0o600);
     assert_eq!(found(), [""; 0]);
+    put("etc/otpd/kek.new", "");
+    assert_eq!(found(), ["warning otpd-key /etc/otpd/kek.new"]);
+    fs::remove_file(root.path().join("etc/otpd/kek.new")).unwrap();
     put("etc/dbus-1/system.d/org.pamotp.Otpd1.conf", "<busconfig/>");
     assert_eq!(found(), ["hint otpd-bus-policy /etc/dbus-1/system.d/org.pamotp.Otpd1.conf"]);
     fs::remove_file(root.path().join("etc/otpd/kek")).unwrap();

@@ -132,6 +132,7 @@ pub(crate) fn token(token: &TokenDocument, zone: &TimeZone) -> String {
         ("Method", Some(token.method.clone())),
         ("Type", Some(token.kind.clone())),
         ("State", Some(token.state.clone())),
+        ("Needs", token.rejoin.as_deref().map(owed)),
         ("Sharing", token.share.clone()),
         ("Sharing ends", token.share_until.map(at)),
         ("Until", token.disabled_until.map(at)),
@@ -144,6 +145,16 @@ pub(crate) fn token(token: &TokenDocument, zone: &TimeZone) -> String {
         ("Last used", Some(token.last_used.map_or_else(|| "never".to_owned(), at))),
         ("Expires", token.expires.map(at)),
     ])
+}
+
+/// What a counter that was restored needs.
+fn owed(rejoin: &str) -> String {
+    match rejoin {
+        "due" => "two codes in a row: its store was restored",
+        "half" => "the code after the last one: its store was restored",
+        other => other,
+    }
+    .to_owned()
 }
 
 /// All of one user.

@@ -199,7 +199,8 @@ fn fault(machine: &Machine, service: &str) -> Option<&'static str> {
     if stack.judge(&Case::RIGHT) == Judged::No {
         return Some("nobody could log in any more");
     }
-    let asks = stack.has(Role::First) || stack.has(Role::Unknown);
+    let asks =
+        [Role::First, Role::OtherCode, Role::Unknown].into_iter().any(|role| stack.has(role));
     if !asks || stack.judge(&Case::NOTHING) != Judged::No {
         return Some("a login would get in without a proof");
     }
@@ -263,6 +264,10 @@ mod tests {
     const DENY: (&str, &str) = ("other", "auth required pam_deny.so\n");
     const ACCOUNT: &str = "account required pam_unix.so\n";
 
+    /// Behind sshd's key.
+    const BESIDE: &str = "auth [success=1 ignore=ignore default=die] pam_otp.so nullok\n\
+        auth required pam_oath.so usersfile=/etc/users.oath\nauth required pam_permit.so\n";
+
     #[test]
     fn a_stack_without_the_module_asks_for_a_password_and_lets_it_in() {
         let one_field = "auth [success=2 default=ignore] pam_unix.so nodelay\n\
@@ -282,6 +287,12 @@ mod tests {
             ),
             ("continued", "auth required \\\n pam_otp.so\n@include common-auth\n", false),
             ("instead", "auth sufficient pam_otp.so mode=issued\n@include common-auth\n", false),
+            ("beside another module", BESIDE, false),
+            (
+                "beside one that lets off",
+                &BESIDE.replace("pam_oath.so", "pam_google_authenticator.so nullok"),
+                true,
+            ),
             ("su", "auth sufficient pam_rootok.so\nauth required pam_otp.so\n", true),
         ] {
             let text = format!("{text}{ACCOUNT}");

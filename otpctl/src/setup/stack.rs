@@ -177,8 +177,18 @@ pub(super) fn fault(stack: &Stack, with: First) -> Option<String> {
             last(&stack, &run)
         ));
     }
-    if stack.judge(&Case::RIGHT) == Judged::No {
-        return Some(format!("nobody could log in any more, with {place} or without"));
+    let right = match stack.judge(&Case::RIGHT) {
+        Judged::No => {
+            return Some(format!("nobody could log in any more, with {place} or without"));
+        }
+        Judged::Some(_, run) | Judged::Always(run) => run,
+    };
+    if let Some(other) = beside(&stack, at, &right) {
+        return Some(format!(
+            "{} asks for a code as well; take its line out first, or see MOVING FROM ANOTHER MODULE \
+             in pam_otp(8)",
+            other.module()
+        ));
     }
     if with == First::Password && stack.reaches(&Case::CODE_ALONE, at).is_some() {
         return Some(format!("{place} would be asked after a wrong password as well"));
@@ -190,6 +200,21 @@ pub(super) fn fault(stack: &Stack, with: First) -> Option<String> {
         return Some(format!("whom {place} asks for no code could not log in"));
     }
     None
+}
+
+/// The line of another module for codes that is asked beside line `at`, or in its place.
+fn beside<'a>(stack: &'a Stack, at: usize, right: &pam_stack::Run) -> Option<&'a Line> {
+    let alone = match stack.judge(&Case::OTHER_ALONE) {
+        Judged::No => None,
+        Judged::Some(_, run) | Judged::Always(run) => Some(run),
+    };
+    let both = Some(right).filter(|run| run.returned(at).is_some());
+    let mut others =
+        stack.lines.iter().enumerate().filter(|(_, line)| line.role() == Role::OtherCode);
+    let asked = |other: usize| {
+        [alone.as_ref(), both].into_iter().flatten().any(|run| run.returned(other).is_some())
+    };
+    others.find(|(other, _)| asked(*other)).map(|(_, line)| line)
 }
 
 /// The line at which a way through a stack ended.

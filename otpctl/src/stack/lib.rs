@@ -19,5 +19,5 @@ pub use control::{Action, Control};
 pub use dispatch::Dispatcher;
 pub use line::{Entry, Kind, Line, Place, Problem, Service};
 pub use module::{Mode, Role};
-pub use question::{Case, First, Judged, Run, Stack, Step};
+pub use question::{Case, First, Judged, Other, Run, Stack, Step};
 pub use read::Machine;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::question::{FAILED, Other};
 use crate::{Code, Codes, Entry, Line};
 
 /// What a module line is for.
@@ -11,6 +12,8 @@ pub enum Role {
     Code(Mode),
     /// Asks for a proof of who logs in: a password, a key, a finger.
     First,
+    /// Asks for a one-time code as well, and knows nothing of otpd.
+    OtherCode,
     /// Tells something about the login that nobody has to prove: who it is for, from where, when.
     Condition,
     /// Returns only these, whatever is typed.
@@ -63,13 +66,14 @@ const PROOF: &[&str] = &[
     "pam_howdy",
     "pam_p11",
     "pam_ssh_agent_auth",
-    "pam_google_authenticator",
-    "pam_oath",
     "pam_yubico",
     "pam_duo",
     "pam_usb",
     "pam_timestamp",
 ];
+
+/// Modules for the codes of apps and counter tokens, beside which pam_otp may run for a time.
+const OTHER_CODE: &[&str] = &["pam_google_authenticator", "pam_oath"];
 
 /// Modules that only look at the login.
 const CONDITION: &[&str] = &[
@@ -169,6 +173,25 @@ impl Line {
         arguments.any(|argument| argument.starts_with("ignore_") || argument == "nouserok")
     }
 
+    /// What it returns as a module for one-time codes that is not pam_otp. A user whom it does not
+    /// know pam_oath tells from a wrong code, and pam_google_authenticator only with `nullok`.
+    pub(crate) fn other(&self, other: Other) -> Codes {
+        const WRONG: Codes = Codes::of(&[Code::AUTH_ERR]);
+        let oath = self.module() == "pam_oath";
+        let absent = match () {
+            () if oath => Codes::of(&[Code::USER_UNKNOWN]),
+            () if self.has("nullok") => Codes::of(&[Code::IGNORE]),
+            () => WRONG,
+        };
+        match other {
+            _ if oath && self.has("alwaysok") => Codes::of(&[Code::SUCCESS]),
+            Other::Right => Codes::of(&[Code::SUCCESS]),
+            Other::Wrong => WRONG,
+            Other::Absent => absent,
+            Other::NotRight => FAILED.and(absent),
+        }
+    }
+
     /// What it is for.
     #[must_use]
     pub fn role(&self) -> Role {
@@ -185,6 +208,7 @@ impl Line {
             Entry::Module { .. } => match FIXED.iter().find(|(name, _)| *name == module) {
                 Some((_, codes)) => Role::Fixed(*codes),
                 None if in_table(PASSWORD) || in_table(PROOF) => Role::First,
+                None if in_table(OTHER_CODE) => Role::OtherCode,
                 None if in_table(CONDITION) => Role::Condition,
                 None if in_table(ASIDE) => Role::Aside,
                 None => Role::Unknown,

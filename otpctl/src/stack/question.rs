@@ -16,11 +16,26 @@ pub enum First {
     Any,
 }
 
+/// How the code of another module than pam_otp turns out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Other {
+    /// It is right.
+    Right,
+    /// The module knows the user, and the code is wrong.
+    Wrong,
+    /// The module does not know the user.
+    Absent,
+    /// One of these two, or the module fails.
+    NotRight,
+}
+
 /// A login that is thought through.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     /// The other proofs.
     pub first: First,
+    /// The codes of other modules.
+    pub other: Other,
     /// What pam_otp returns as a second factor.
     pub second: Codes,
     /// What it returns where it takes a code in place of the password.
@@ -34,25 +49,42 @@ const GRANTED: Codes = Codes::of(&[Code::SUCCESS]);
 const NOT_GRANTED: Codes =
     Codes::ANY.without(GRANTED).without(Codes::of(&[Code::NEW_AUTHTOK_REQD]));
 /// What comes of a proof that was not given, for whatever reason.
-const FAILED: Codes = NOT_GRANTED.without(IGNORED);
+pub(crate) const FAILED: Codes = NOT_GRANTED.without(IGNORED);
 
 impl Case {
     /// All is right.
-    pub const RIGHT: Self =
-        Self { first: First::Right, second: GRANTED, issued: GRANTED.and(IGNORED) };
+    pub const RIGHT: Self = Self {
+        first: First::Right,
+        other: Other::Right,
+        second: GRANTED,
+        issued: GRANTED.and(IGNORED),
+    };
     /// No code is given, whatever else is.
-    pub const NO_CODE: Self = Self { first: First::Any, second: FAILED, issued: NOT_GRANTED };
+    pub const NO_CODE: Self =
+        Self { first: First::Any, other: Other::NotRight, second: FAILED, issued: NOT_GRANTED };
     /// The code is right, and nothing else.
-    pub const CODE_ALONE: Self = Self { first: First::Wrong, second: GRANTED, issued: NOT_GRANTED };
+    pub const CODE_ALONE: Self =
+        Self { first: First::Wrong, other: Other::NotRight, second: GRANTED, issued: NOT_GRANTED };
+    /// The code of another module is right, and nothing else.
+    pub const OTHER_ALONE: Self = Self { other: Other::Right, second: FAILED, ..Self::CODE_ALONE };
     /// Nothing is right, and the policy asks for no code.
-    pub const NOTHING: Self = Self { first: First::Wrong, second: IGNORED, issued: NOT_GRANTED };
+    pub const NOTHING: Self = Self { second: IGNORED, ..Self::CODE_ALONE };
     /// All is right, and the policy asks for no code.
-    pub const LET_OFF: Self = Self { first: First::Right, second: IGNORED, issued: IGNORED };
+    pub const LET_OFF: Self = Self { second: IGNORED, issued: IGNORED, ..Self::RIGHT };
+
+    /// All is right but that there is no code: neither pam_otp nor the other module knows the user.
+    pub const NOWHERE: Self = Self { other: Other::Absent, ..Self::LET_OFF };
 
     /// The same with one answer of pam_otp as a second factor.
     #[must_use]
     pub const fn second(self, code: Code) -> Self {
         Self { second: Codes::of(&[code]), ..self }
+    }
+
+    /// The same with another module's code.
+    #[must_use]
+    pub const fn other(self, other: Other) -> Self {
+        Self { other, ..self }
     }
 }
 
@@ -210,6 +242,7 @@ impl Stack {
             }
             (Role::Code(Mode::Challenge), _) => REFUSED,
             (Role::Fixed(codes), _) => codes,
+            (Role::OtherCode, _) => line.other(case.other),
             (Role::Condition, _) => match holds {
                 Some(true) => GRANTED,
                 Some(false) => NOT_GRANTED,

@@ -48,6 +48,12 @@ impl Account {
         self.tokens.iter().any(Token::confirmed)
     }
 
+    /// Ends a lock and forgets failures and attempts, as an administrator may.
+    pub fn unlock(&mut self) {
+        self.throttle.clear();
+        self.pace = self.pace.map(|pace| Pace::new(pace.attempts, pace.interval_ms));
+    }
+
     /// Whether codes of the user are evaluated at `now_ms` (Unix milliseconds), after what a clock
     /// that was set back would prolong was shortened. The one place where that is asked before a
     /// code is compared.

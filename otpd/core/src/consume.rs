@@ -1,22 +1,17 @@
 //! The one function that accepts codes: login, proof and the confirmation of a new token.
 
-use std::{hint::black_box, sync::LazyLock};
-
 use crate::{
     account::Account,
     code::{Digits, Reply},
+    decoy::{idle, search_decoy},
     issued::{self, Found as Issued},
     out_of_band,
     recovery::{self, Digest, RecoveryCode},
-    secret::Secret,
     share::Share,
     throttle::Lockout,
-    token::{Algorithm, Factor, Rejoin, Standing, State, Token},
+    token::{Standing, State, Token},
     window::{self, Found, Windows},
 };
-
-/// Length of the codes of nobody's token.
-const DECOY_DIGITS: u8 = 6;
 
 /// What a decision goes by: configuration and the policy that matched.
 pub struct Rules<'a> {
@@ -78,9 +73,12 @@ pub enum Credential {
 pub enum Refusal {
     /// The code belongs to no token, or the recovery code is not one of the user's. Charged.
     Wrong,
-    /// The code is the first of two consecutive ones that the token owes ([`Rejoin`]): it is spent,
-    /// and only the next one is accepted. Charged.
+    /// The code is the first of two consecutive ones that the token owes ([`crate::token::Rejoin`]): it is spent,
+    /// and only the next one is accepted.
     First,
+    /// The code belongs to a counter that was used, or may have been, before the two that the token
+    /// owes.
+    Skipped,
     /// The code belongs to a step or counter that is spent, or was issued and is used up. Charged.
     Replayed,
     /// The code was issued and is not good at this service, over the network or here, or for this
@@ -101,18 +99,21 @@ pub enum Refusal {
 
 /// Accepts `reply` at `now_ms` (Unix milliseconds), or says why not.
 ///
-/// A failure is charged before anything is compared, and taken back by success only. Replies that
+/// A failure is charged before anything is compared, and taken back by success, or where a counter that
+/// was restored has shown the code: its user presses on, and is not locked for that. Replies that
 /// can be no code and users who are not enrolled are not charged. While the user is locked no
 /// code of a token is evaluated, consumed or charged; a recovery code is, except that a wrong one
-/// is not charged.
+/// is not charged. A user's own pace ([`crate::throttle::Pace`]) locks in the same way.
 ///
 /// [`Scope::Login`]: every active token is tried; the oldest that matches is consumed, which moves
 /// its watermark past the code, voids all delivered codes and clears the throttle. A recovery code
 /// stands in for a token that is lost, disabled or locked, but not for an enrolment that has
-/// expired. An issued code is compared in the same attempt; it counts where no token's code matched,
-/// whether the user has tokens or not. [`Scope::Issued`]: only issued codes are compared; while the
-/// user has none that could be meant, nothing is charged. [`Scope::Token`]: the pending token
-/// becomes active; the throttle stays as it was.
+/// expired. One of 8 digits, which another program made, can be guessed: it is tried where no
+/// token's code matched, charged like one, and not accepted while the user is locked. An issued
+/// code is compared in the same attempt; it counts where no token's code matched, whether the user
+/// has tokens or not. [`Scope::Issued`]: only issued codes are compared; while the user has none
+/// that could be meant, nothing is charged. [`Scope::Token`]: the pending token becomes active; the
+/// throttle stays as it was.
 ///
 /// Whatever the account is like (none at all among it), about the same number of HMACs is computed.
 ///
@@ -170,7 +171,8 @@ pub fn consume(
     Ok(credential)
 }
 
-/// Charges a failure, compares, and takes the charge back only if that ends well.
+/// Charges a failure, compares, and takes the charge back only if that ends well, or with a code that
+/// nobody guesses: one that a counter has shown which only does not know where it is.
 pub(crate) fn attempt<T>(
     account: &mut Account,
     rules: &Rules<'_>,
@@ -182,9 +184,11 @@ pub(crate) fn attempt<T>(
     if let Some(pace) = &mut account.pace {
         pace.count(now_ms);
     }
-    let accepted = compare(account)?;
-    account.throttle = before;
-    Ok(accepted)
+    let compared = compare(account);
+    if matches!(compared, Ok(_) | Err(Refusal::First | Refusal::Skipped)) {
+        account.throttle = before;
+    }
+    compared
 }
 
 /// Whether any confirmed token has codes of this length.
@@ -212,8 +216,9 @@ fn present(
 ) -> Result<Credential, Refusal> {
     let (enrolled, expired) = (account.enrolled(), all_expired(account, now_ms));
     let issued = find_issued(account, code, rules, now_ms);
-    let digits = may_recover(account, code, rules)
-        .then(|| recovery::legacy_digest(rules.recovery_key, code));
+    // Computed for every reply, so that it takes as long whoever has recovery codes.
+    let digest = recovery::legacy_digest(rules.recovery_key, code);
+    let digest = Some(digest).filter(|_| may_recover(account, code, rules));
     let mut usable = Vec::new();
     for token in &mut account.tokens {
         let windows = (rules.windows)(&token.method);
@@ -227,7 +232,7 @@ fn present(
             (true, true) => Refusal::Expired,
             (true, false) => Refusal::Disabled,
         };
-        return stand_in(account, digits, issued, now_ms)
+        return stand_in(account, digest, issued, now_ms)
             .ok_or_else(|| issued.refusal().unwrap_or(refusal));
     }
     let tokens: Vec<&Token> = usable.iter().map(|(token, _)| &**token).collect();
@@ -246,13 +251,14 @@ fn present(
             Found::Fresh(moving) if matched.is_none() => matched = Some((token, moving)),
             Found::First(moving) => firsts.push((token.id.clone(), moving)),
             Found::Used => refusal = Refusal::Replayed,
+            Found::Skipped => refusal = Refusal::Skipped,
             Found::Fresh(_) | Found::None => {}
         }
     }
     if let Some((token, moving)) = matched {
         return Ok(spend(token, moving, now_ms));
     }
-    if let Some(credential) = stand_in(account, digits, issued, now_ms) {
+    if let Some(credential) = stand_in(account, digest, issued, now_ms) {
         return Ok(credential);
     }
     for (id, moving) in firsts {
@@ -351,6 +357,7 @@ fn confirm(
                 Err(Refusal::First)
             }
             Found::Used => Err(Refusal::Replayed),
+            Found::Skipped => Err(Refusal::Skipped),
             Found::None => Err(Refusal::Wrong),
         }
     })
@@ -362,45 +369,4 @@ fn spend(token: &mut Token, moving: u64, now_ms: i64) -> Credential {
     token.last_used_ms = Some(now_ms);
     token.accepted = token.accepted.saturating_add(1);
     Credential::Token { id: token.id.clone(), method: token.method.clone() }
-}
-
-/// Refuses without looking at the account, after the work that a look would have been.
-fn idle(
-    reply: &Reply,
-    rules: &Rules<'_>,
-    now_ms: i64,
-    refusal: Refusal,
-) -> Result<Credential, Refusal> {
-    match reply {
-        Reply::Digits(code) => search_decoy(code, now_ms),
-        Reply::Malformed => search_decoy(&Digits::last_of(0, DECOY_DIGITS), now_ms),
-        Reply::Recovery(code) => {
-            black_box(recovery::digest(rules.recovery_key, code));
-        }
-    }
-    Err(refusal)
-}
-
-/// The search that a user with one token of the built-in method would have caused; its result
-/// counts for nothing.
-fn search_decoy(code: &Digits, now_ms: i64) {
-    static DECOY: LazyLock<Token> = LazyLock::new(|| Token {
-        id: String::new(),
-        label: String::new(),
-        method: String::new(),
-        factor: Factor::Totp { t0_ms: 0, period_ms: 30_000 },
-        algorithm: Algorithm::Sha1,
-        digits: DECOY_DIGITS,
-        secret: Secret::decoy(),
-        state: State::Active,
-        share: Share::Released,
-        next: 0,
-        offset_ms: 0,
-        rejoin: Rejoin::Settled,
-        accepted: 0,
-        created_ms: 0,
-        last_used_ms: None,
-        expires_ms: None,
-    });
-    black_box(window::search(&DECOY, Windows::default(), code, now_ms));
 }

@@ -10,6 +10,7 @@ pub mod client;
 pub mod code;
 pub mod consume;
 pub mod contact;
+mod decoy;
 pub mod enrolment;
 pub mod error;
 pub mod hotp;

@@ -41,6 +41,19 @@ pub fn restored(
     }
 }
 
+/// Takes over what the store that is replaced still knows of the user, after [`restored`]: the
+/// watermarks of the same secrets, which never fall, and which of the recovery codes are left. What
+/// was added or taken away since the backup stays as the backup has it.
+pub fn overtaken(account: &mut Account, replaced: &Account) {
+    for token in &mut account.tokens {
+        let same = |old: &&Token| old.id == token.id && old.secret == token.secret;
+        if let Some(old) = replaced.tokens.iter().find(same) {
+            token.raise(old.next);
+        }
+    }
+    account.recovery.retain(|digest| replaced.recovery.contains(digest));
+}
+
 /// Moves the watermark past all that may have been accepted.
 fn skip(token: &mut Token, windows: Windows, now_ms: i64) {
     match token.factor {

@@ -108,7 +108,7 @@ impl Pace {
             |of: &Self, per: &Self| u128::from(of.attempts.max(1)) * u128::from(per.interval_ms);
         match rate(self, other).cmp(&rate(other, self)) {
             Ordering::Less => true,
-            Ordering::Equal => self.attempts < other.attempts,
+            Ordering::Equal => self.attempts.max(1) < other.attempts.max(1),
             Ordering::Greater => false,
         }
     }
@@ -226,7 +226,59 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_pace_is_stricter_by_its_rate_and_then_by_its_attempts() {
+        let pace = |(attempts, interval_ms)| Pace::new(attempts, interval_ms);
+        for (one, other, stricter) in [
+            ((3, 30_000), (3, 30_000), false),
+            ((2, 30_000), (3, 30_000), true),
+            ((3, 30_000), (2, 30_000), false),
+            ((3, 30_001), (3, 30_000), true),
+            ((1, 10_000), (3, 30_000), true),
+            ((3, 30_000), (1, 10_000), false),
+            ((1, 30_000), (100, 3_600_000), false),
+            ((0, 30_000), (1, 30_000), false),
+            ((u32::MAX, u64::MAX), (1, 1), true),
+        ] {
+            assert_eq!(pace(one).stricter(&pace(other)), stricter, "{one:?} {other:?}");
+        }
+    }
+
     proptest! {
+        /// Never more than the bucket and what has flowed in since; and what a clock that jumps back
+        /// leaves is over after the interval.
+        #[test]
+        fn a_pace_lets_as_many_through_as_its_rate(
+            attempts in 1..20_u32, interval_ms in 20..100_000_u64,
+            waits in proptest::collection::vec(0..20_000_i64, 1..60), back_ms in 0..TEN_YEARS,
+        ) {
+            let mut pace = Pace::new(attempts, interval_ms);
+            let (mut now_ms, mut taken) = (NOW, 0_u64);
+            for wait_ms in waits {
+                now_ms += wait_ms;
+                pace.settle(now_ms);
+                if pace.allows(now_ms) {
+                    pace.count(now_ms);
+                    taken += 1;
+                }
+                let flowed = (now_ms - NOW) as u64 * u64::from(attempts) / interval_ms;
+                prop_assert!(taken <= u64::from(attempts) + flowed, "{} {}", taken, flowed);
+            }
+            let past_ms = now_ms - back_ms;
+            pace.settle(past_ms);
+            prop_assert!(pace.allows(past_ms.saturating_add_unsigned(interval_ms)));
+        }
+
+        #[test]
+        fn no_numbers_break_a_pace(attempts: u32, interval_ms: u64, at_ms: i64, now_ms: i64) {
+            let mut pace = Pace { attempts, interval_ms, at_ms };
+            pace.settle(now_ms);
+            prop_assert!(pace.at_ms <= now_ms.saturating_add_unsigned(interval_ms));
+            prop_assert!(pace.allows(now_ms.saturating_add_unsigned(interval_ms)));
+            pace.count(now_ms);
+            prop_assert!(!pace.stricter(&pace));
+        }
+
         #[test]
         fn no_numbers_break_it(
             after: u32, first_ms: u64, longest_ms: u64, disable_after: u32,

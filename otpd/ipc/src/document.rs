@@ -35,6 +35,9 @@ pub struct TokenDocument {
     pub share_until: Option<i64>,
     /// How many codes of it were accepted.
     pub accepted: Option<u64>,
+    /// `due` while a counter that was restored needs two codes in a row, `half` after the first of
+    /// them; absent otherwise.
+    pub rejoin: Option<String>,
     /// When it was enrolled.
     pub created: i64,
     /// When a code of it was last accepted.

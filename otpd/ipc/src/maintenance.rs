@@ -2,8 +2,10 @@
 //! and new keys. The program reads frames from its standard input: a request as JSON, then what
 //! belongs to it. It answers on standard output, and says on standard error why it failed.
 
+pub mod backup;
 pub mod export;
 pub mod import;
+pub mod restore;
 pub mod rotation;
 
 use std::io::{self, Read, Write};

@@ -189,6 +189,7 @@ fn conclude(
         }
         Err(refusal) => {
             event.result = crate::audit::refusal(*refusal).to_owned();
+            event.detail = crate::audit::detail(*refusal);
             event.failures = work.account.as_ref().map(|account| account.throttle.failures);
             Err(Error::Rejected)
         }

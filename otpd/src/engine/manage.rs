@@ -8,7 +8,6 @@ use otp_core::{
     code::Reply,
     consume::{Scope, consume},
     enrolment, recovery, resync,
-    throttle::Throttle,
     token::Standing,
 };
 use otp_ipc::{ChangeOptions, limits};
@@ -200,7 +199,7 @@ impl Engine {
         let change = Change::proven("unlock", caller);
         self.change(user, change, move |work, _| {
             let account = work.account.as_mut().ok_or(Error::UnknownUser(name))?;
-            account.throttle = Throttle::default();
+            account.unlock();
             Ok(())
         })
         .await

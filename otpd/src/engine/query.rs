@@ -5,7 +5,7 @@ use otp_core::{
     contact::{MailAddress, PhoneNumber},
     share::Share,
     throttle::Lock,
-    token::{Algorithm, Factor, State},
+    token::{Algorithm, Factor, Rejoin, State},
 };
 use otp_ipc::{
     AuditFilter, AuditRecord, StatusDocument, TokenDocument, TokenFilter, UserDocument, UserFilter,
@@ -233,6 +233,11 @@ fn token_document(row: TokenRow, now_ms: i64) -> TokenDocument {
         (Share::Created, State::Pending { until_ms }) => Some(*until_ms),
         _ => None,
     };
+    let rejoin = match row.rejoin {
+        Rejoin::Settled => None,
+        Rejoin::Due => Some("due"),
+        Rejoin::Half { .. } => Some("half"),
+    };
     TokenDocument {
         state: state.to_owned(),
         id: row.id,
@@ -246,6 +251,7 @@ fn token_document(row: TokenRow, now_ms: i64) -> TokenDocument {
         share: Some(row.share.name()).filter(|_| row.share != Share::Released).map(str::to_owned),
         share_until,
         accepted: Some(row.accepted),
+        rejoin: rejoin.map(str::to_owned),
         created: row.created_ms,
         last_used: row.last_used_ms,
         expires: row.expires_ms,

@@ -30,6 +30,7 @@ mod combined;
 mod delivery;
 mod issued;
 mod methods;
+mod moved;
 mod offer;
 mod person;
 mod policies;

@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CREDENTIAL, KeyError, Keys, derive, folder, in_file, parse, read, unusable};
+use zeroize::Zeroizing;
+
+use super::{CREDENTIAL, KeyError, Keys, derive, folder, in_file, parse, read, text, unusable};
 
 /// What a key is to its machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +138,35 @@ impl Keyring {
             )
         })
     }
+}
+
+impl Keyring {
+    /// The one key that came with a backup, on a machine that has none.
+    #[must_use]
+    pub fn of_backup(keys: Keys) -> Self {
+        Self { keys: vec![(Role::Given, keys)], unusable: Vec::new(), missing: None }
+    }
+}
+
+/// The keys that [`Keyring::load`] takes as their files hold them, for a backup that has the key
+/// inside.
+///
+/// # Errors
+/// As [`Keyring::load`].
+pub fn texts(
+    credentials: Option<&Path>,
+    file: &Path,
+    owner: u32,
+) -> Result<Vec<Zeroizing<Vec<u8>>>, KeyError> {
+    let passed = credentials.map(|folder| read(&folder.join(CREDENTIAL), owner, 0o037));
+    let mut present = passed.transpose()?.flatten();
+    if present.is_none() {
+        present = read(file, owner, 0o077)?;
+    }
+    let new = read(&new_file(file), owner, 0o077);
+    let new = if present.is_some() { new.unwrap_or(None) } else { new? };
+    let all = present.into_iter().chain(new);
+    Ok(all.map(|kek| Zeroizing::new(text(&kek).to_vec())).collect())
 }
 
 impl From<Keys> for Keyring {

@@ -1,6 +1,7 @@
 //! What otpd's own program does with the store beside the daemon, for otpctl: it is told on its
 //! standard input what to do ([`otp_ipc::maintenance`]), and root alone may have it done.
 
+mod archive;
 mod backup;
 mod export;
 mod import;
@@ -15,6 +16,7 @@ use std::{
 use nix::unistd::{User, geteuid};
 use otp_ipc::maintenance::{READY, REQUEST, read_frame};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use crate::{
     config::{Config, Loaded},
@@ -102,4 +104,9 @@ fn request<T: DeserializeOwned>(from: &mut impl Read) -> Result<T, Failure> {
     let frame = frame.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
     // The parser's own words may repeat what it read.
     serde_json::from_slice(&frame).map_err(|_| "this is no request of otpctl's".into())
+}
+
+/// The next frame of the standard input, at most `longest` bytes.
+fn frame(from: &mut impl Read, longest: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    read_frame(from, longest)?.ok_or_else(|| "this is not all of otpctl's request".into())
 }

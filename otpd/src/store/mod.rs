@@ -19,7 +19,7 @@ use otp_core::{
     contact::{Channel, Contacts},
     share::Share,
     throttle::Throttle,
-    token::{Factor, State},
+    token::{Factor, Rejoin, State},
 };
 pub use register::{ClientQuery, ClientRow, CodeQuery, CodeRow};
 use tokio::sync::oneshot;
@@ -274,6 +274,8 @@ pub struct TokenRow {
     pub state: State,
     /// Who has been shown the secret.
     pub share: Share,
+    /// Whether two consecutive codes are due.
+    pub rejoin: Rejoin,
     /// How many codes were accepted.
     pub accepted: u64,
     /// Enrolled at, Unix milliseconds.

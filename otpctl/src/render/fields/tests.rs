@@ -33,6 +33,7 @@ fn other_token() -> TokenDocument {
         state: "disabled".into(),
         algorithm: "sha256".into(),
         digits: 8,
+        rejoin: Some("due".into()),
         created: 1_767_225_599_000,
         expires: Some(1_798_761_600_000),
         disabled_until: Some(1_767_400_000_000),

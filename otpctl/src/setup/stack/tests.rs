@@ -162,6 +162,15 @@ fn a_stack_that_would_open_or_lock_is_refused() {
         ("auth [success=1 default=die] pam_unix.so\nauth required pam_deny.so\n", Err("")),
         ("auth sufficient pam_rootok.so\nauth requisite pam_unix.so\n", Ok(false)),
         ("auth required pam_permit.so\n", Err("no first line")),
+        ("@include y\nauth required pam_google_authenticator.so\n", Err("MOVING FROM ANOTHER")),
+        (
+            "@include y\nauth required pam_oath.so usersfile=/x\n",
+            Err("pam_oath asks for a code as well"),
+        ),
+        (
+            "auth sufficient pam_oath.so usersfile=/x\n@include y\n",
+            Err("pam_oath asks for a code as well"),
+        ),
         ("@include y\n", Ok(false)),
     ] {
         let (_root, machine) = machine("debian12", &[("x", text), ("y", GOES_ON)]);

@@ -102,6 +102,43 @@ fn what_can_come_of_a_login() {
     }
 }
 
+/// Who gets in where another module asks as well: a code here or there that is right (R), wrong (W)
+/// or asked of somebody whom that module does not know (A).
+#[test]
+fn what_can_come_of_two_modules() {
+    const GA: &str = "pam_google_authenticator.so";
+    const OATH: &str = "pam_oath.so usersfile=/etc/users.oath";
+    let skips = "[success=1 ignore=ignore default=die]";
+    let knows = "[success=1 user_unknown=ignore default=die]";
+    let table = [
+        (format!("{skips} pam_otp.so"), format!("required {GA}"), "RR RW RA AR"),
+        (format!("{skips} pam_otp.so"), format!("required {GA} nullok"), "RR RW RA AR AA"),
+        (format!("{skips} pam_otp.so"), format!("required {OATH}"), "RR RW RA AR"),
+        (format!("{skips} pam_otp.so"), format!("required {OATH} alwaysok"), "RR RW RA AR AW AA"),
+        (format!("{skips} {GA} nullok"), "required pam_otp.so".into(), "RR RA WR AR AA"),
+        (format!("{knows} {OATH}"), "required pam_otp.so".into(), "RR RA WR AR AA"),
+        ("required pam_otp.so".into(), format!("required {GA}"), "RR AR"),
+        ("required pam_otp.so".into(), format!("required {GA} nullok"), "RR RA AR AA"),
+        ("sufficient pam_otp.so".into(), format!("required {OATH}"), "RR RW RA WR AR"),
+        (format!("sufficient {OATH}"), "required pam_otp.so".into(), "RR RW RA WR AR AW AA"),
+    ];
+    let other = [(Other::Right, "R"), (Other::Wrong, "W"), (Other::Absent, "A")];
+    let second = [(Code::SUCCESS, "R"), (Code::AUTH_ERR, "W"), (Code::IGNORE, "A")];
+    for (first, then, expected) in table {
+        let stack = stack(&[&COMMON[..], &[&first, &then]].concat());
+        let mut passing = Vec::new();
+        for (second, here) in second {
+            for (other, there) in other {
+                let case = Case::RIGHT.second(second).other(other);
+                if stack.judge(&case) != Judged::No {
+                    passing.push(format!("{here}{there}"));
+                }
+            }
+        }
+        assert_eq!(passing.join(" "), expected, "{first} / {then}");
+    }
+}
+
 #[test]
 fn the_way_in_is_told() {
     let stack = stack(&["sufficient pam_unix.so", "required pam_otp.so"]);

@@ -228,8 +228,11 @@ impl World {
         };
         let mut confirmed_tokens = self.account.tokens.iter().filter(|token| token.confirmed());
         let a_length_of_theirs = confirmed_tokens.any(|token| Some(token.digits) == length);
-        let evaluated =
-            enrolled && !locked && (a_length_of_theirs || matches!(reply, Reply::Recovery(_)));
+        let recovers = match length {
+            Some(digits) => digits == 8 && kept > 0,
+            None => matches!(reply, Reply::Recovery(_)),
+        };
+        let evaluated = enrolled && !locked && (a_length_of_theirs || recovers);
 
         let scope = confirmed.map_or(Scope::Login, Scope::Token);
         let verdict = consume(Some(&mut self.account), &reply, scope, &Self::rules(), self.now_ms);

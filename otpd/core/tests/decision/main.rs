@@ -9,6 +9,8 @@ mod enrolment;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod issued;
@@ -17,9 +19,19 @@ mod login;
 #[cfg(test)]
 mod out_of_band;
 #[cfg(test)]
+mod pace;
+#[cfg(test)]
+mod rejoin;
+#[cfg(test)]
+mod restore;
+#[cfg(test)]
 mod resync;
 #[cfg(test)]
+mod scratch;
+#[cfg(test)]
 mod share;
+#[cfg(test)]
+mod snapshots;
 #[cfg(test)]
 mod uri;
 #[cfg(test)]

@@ -20,8 +20,8 @@ use otp_core::{
     issued::{IssuedCode, Reach},
     recovery::Digest,
     share::Share,
-    throttle::Throttle,
-    token::{Algorithm, Factor, Standing, State, Token},
+    throttle::{Pace, Throttle},
+    token::{Algorithm, Factor, Rejoin, Standing, State, Token},
 };
 
 use self::fixture::{challenge, digits, event, secret};
@@ -130,6 +130,11 @@ pub(crate) fn round_trip(new: New<'_>) {
         |account| account.throttle.failures = 0,
         |account| account.throttle.locked_until_ms = None,
         |account| account.last_success_ms = None,
+        |account| account.pace = Some(Pace { at_ms: 7, ..account.pace.unwrap() }),
+        |account| account.pace = Some(Pace { interval_ms: 0, ..account.pace.unwrap() }),
+        |account| account.pace = Some(Pace { attempts: 0, ..account.pace.unwrap() }),
+        |account| account.pace = None,
+        |account| account.pace = Some(Pace::new(3, 30_000)),
         |account| account.tokens[0].label = "new".into(),
         |account| account.tokens[0].method = "hotp".into(),
         |account| account.tokens[0].factor = Factor::Hotp,
@@ -148,6 +153,9 @@ pub(crate) fn round_trip(new: New<'_>) {
         |account| account.tokens[0].accepted = 0,
         |account| account.tokens[0].next = 1 << 63,
         |account| account.tokens[0].offset_ms = 30_000,
+        |account| account.tokens[0].rejoin = Rejoin::Half { second: 1 },
+        |account| account.tokens[0].rejoin = Rejoin::Due,
+        |account| account.tokens[1].rejoin = Rejoin::Settled,
         |account| account.tokens[0].created_ms = 0,
         |account| account.tokens[0].last_used_ms = None,
         |account| account.tokens[0].expires_ms = None,

@@ -14,6 +14,8 @@ enum Step {
     RemoveToken(usize),
     MoveOn { token: usize, by: u64 },
     Show { token: usize, by: Option<u8> },
+    Owe { token: usize, second: u64 },
+    Pace(Option<u32>),
     Rekey { token: usize, key: u8 },
     Disable { token: usize, until_ms: Option<i64> },
     Fail { locked_until_ms: Option<i64> },
@@ -156,6 +158,18 @@ impl Step {
                     token.accepted += u64::from(by.is_none());
                 }
             }
+            Self::Owe { token, second } => {
+                if let Some(token) = account.tokens.get_mut(token % count) {
+                    token.rejoin = match second {
+                        0 => Rejoin::Settled,
+                        1 => Rejoin::Due,
+                        second => Rejoin::Half { second },
+                    };
+                }
+            }
+            Self::Pace(attempts) => {
+                account.pace = attempts.map(|attempts| Pace::new(attempts, number as u64));
+            }
             Self::Rekey { token, key } => {
                 if let Some(token) = account.tokens.get_mut(token % count) {
                     token.secret = secret(key, 20);
@@ -221,6 +235,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize).prop_map(Step::RemoveToken),
         4 => (0..4_usize, 0..1000_u64).prop_map(|(token, by)| Step::MoveOn { token, by }),
         1 => (0..4_usize, any::<u8>()).prop_map(|(token, key)| Step::Rekey { token, key }),
+        1 => (0..4_usize, 0..4_u64).prop_map(|(token, second)| Step::Owe { token, second }),
+        1 => proptest::option::of(any::<u32>()).prop_map(Step::Pace),
         2 => (0..4_usize, number()).prop_map(|(token, by)| Step::Show { token, by }),
         1 => (0..4_usize, time()).prop_map(|(token, until_ms)| Step::Disable { token, until_ms }),
         2 => time().prop_map(|locked_until_ms| Step::Fail { locked_until_ms }),

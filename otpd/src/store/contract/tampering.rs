@@ -36,6 +36,30 @@ pub(crate) enum Tamper {
         token: &'static str,
         accepted: u64,
     },
+    /// As if nothing had to be proved.
+    Settle {
+        token: &'static str,
+    },
+    Second {
+        token: &'static str,
+        second: u64,
+    },
+    /// As if the user had no limit of their own.
+    DropPace {
+        user: &'static str,
+    },
+    PaceAttempts {
+        user: &'static str,
+        attempts: u32,
+    },
+    PaceInterval {
+        user: &'static str,
+        interval_ms: u64,
+    },
+    PaceAt {
+        user: &'static str,
+        at_ms: i64,
+    },
     DeleteToken {
         token: &'static str,
     },
@@ -192,6 +216,7 @@ pub(crate) enum Tamper {
 fn victims() -> [(&'static str, Account); 2] {
     let alice = Account {
         throttle: Throttle { failures: 9, locked_until_ms: Some(i64::MAX) },
+        pace: Some(Pace { attempts: 3, interval_ms: 30_000, at_ms: 1_700_000_000_000 }),
         tokens: vec![
             Token { next: 5, ..token("a1") },
             Token { secret: secret(3, 20), ..token("a2") },
@@ -202,6 +227,8 @@ fn victims() -> [(&'static str, Account); 2] {
                 state: State::Pending { until_ms: 9 },
                 ..token("a5")
             },
+            Token { rejoin: Rejoin::Due, factor: Factor::Hotp, next: 9, ..token("a6") },
+            Token { rejoin: Rejoin::Half { second: 9 }, factor: Factor::Hotp, ..token("a7") },
         ],
         recovery: vec![Digest([1; 32])],
         challenges: vec![challenge(1), challenge(2)],
@@ -249,6 +276,16 @@ pub(crate) fn tampering_is_refused(new: New<'_>) {
         Tamper::ShowTo { token: "a5", by: "two" },
         Tamper::Accepted { token: "a1", accepted: 1 },
         Tamper::Accepted { token: "a4", accepted: 0 },
+        Tamper::Settle { token: "a6" },
+        Tamper::Settle { token: "a7" },
+        Tamper::Second { token: "a1", second: 0 },
+        Tamper::Second { token: "a6", second: 9 },
+        Tamper::Second { token: "a7", second: 0 },
+        Tamper::Second { token: "a7", second: 8 },
+        Tamper::DropPace { user: "alice" },
+        Tamper::PaceAttempts { user: "alice", attempts: 100 },
+        Tamper::PaceInterval { user: "alice", interval_ms: 1 },
+        Tamper::PaceAt { user: "alice", at_ms: 0 },
         Tamper::DeleteToken { token: "a1" },
         Tamper::GiveToken { token: "a1", to: "bob" },
         Tamper::SwapSecrets { one: "a1", other: "b1" },
@@ -297,10 +334,10 @@ pub(crate) fn tampering_is_refused(new: New<'_>) {
         // The way on: without what cannot be believed.
         wait(store.forget("alice", event("alice", "reset"))).unwrap();
         expect(&*store, "alice", None);
-        put(&*store, "alice", full());
+        put(&*store, "alice", Account::default());
         drop(store);
         let store = backend.open().unwrap();
-        expect(&*store, "alice", Some(full()));
+        expect(&*store, "alice", Some(Account::default()));
         let audit = AuditQuery { limit: 9, ..AuditQuery::default() };
         assert!(wait(store.audit(audit)).unwrap().iter().any(|(_, record)| record.user == "alice"));
     }

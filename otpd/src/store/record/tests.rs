@@ -64,12 +64,17 @@ fn record() -> AccountRecord {
         contacts: Some(vec![1; 60]),
         tokens: vec![
             TokenRecord { share: showing("one", 1, 2), accepted: 3, ..token("a") },
-            token("b"),
+            TokenRecord { rejoin: Rejoin::Half { second: 7 }, ..token("b") },
         ],
         issued: vec![issued(1), issued(2)],
         clients: vec![client("c"), client("d")],
+        pace: Some(pace(3)),
         ..old_record()
     }
+}
+
+fn pace(attempts: u32) -> Pace {
+    Pace { attempts, interval_ms: 30_000, at_ms: 1 }
 }
 
 fn showing(by: &str, since_ms: i64, until_ms: i64) -> Share {
@@ -128,6 +133,10 @@ fn the_mac_is_over_everything() {
         &|record| record.throttle.failures = 0,
         &|record| record.throttle.locked_until_ms = Some(0),
         &|record| record.last_success_ms = Some(0),
+        &|record| record.pace = None,
+        &|record| record.pace = Some(pace(4)),
+        &|record| record.pace = Some(Pace { interval_ms: 30_001, ..pace(3) }),
+        &|record| record.pace = Some(Pace { at_ms: 0, ..pace(3) }),
         &|record| drop(record.tokens.pop()),
         &|record| record.tokens.push(token("c")),
         &|record| record.tokens.swap(0, 1),
@@ -163,6 +172,11 @@ fn the_mac_is_over_everything() {
         },
         &|record| record.tokens[0].next = 4,
         &|record| record.tokens[0].offset_ms = 1,
+        &|record| record.tokens[0].rejoin = Rejoin::Due,
+        &|record| record.tokens[0].rejoin = Rejoin::Half { second: 7 },
+        &|record| record.tokens[1].rejoin = Rejoin::Settled,
+        &|record| record.tokens[1].rejoin = Rejoin::Due,
+        &|record| record.tokens[1].rejoin = Rejoin::Half { second: 8 },
         &|record| record.tokens[0].created_ms = 0,
         &|record| record.tokens[0].last_used_ms = Some(0),
         &|record| record.tokens[0].expires_ms = Some(0),
@@ -247,6 +261,14 @@ fn no_field_is_taken_for_another() {
         ],
         ..old_record()
     };
+    let owing = |rejoin, other| AccountRecord {
+        tokens: vec![
+            TokenRecord { rejoin, ..token("a") },
+            TokenRecord { rejoin: other, ..token("b") },
+        ],
+        ..old_record()
+    };
+    let half = Rejoin::Half { second: 1 };
     let with_issued = |codes: &[u8]| AccountRecord {
         issued: codes.iter().map(|byte| issued(*byte)).collect(),
         ..old_record()
@@ -265,6 +287,18 @@ fn no_field_is_taken_for_another() {
         used(Share::Released, 1, 1),
         used(Share::Created, 1, 0),
         used(Share::Created, 0, 1),
+        owing(Rejoin::Due, Rejoin::Settled),
+        owing(Rejoin::Settled, Rejoin::Due),
+        owing(Rejoin::Due, Rejoin::Due),
+        owing(half, Rejoin::Settled),
+        owing(half, Rejoin::Due),
+        owing(Rejoin::Settled, half),
+        AccountRecord { pace: Some(pace(1)), ..old_record() },
+        AccountRecord { pace: Some(pace(1)), ..owing(Rejoin::Settled, half) },
+        AccountRecord { pace: Some(pace(1)), ..with_clients(&["c"]) },
+        contacts(b"pace"),
+        contacts(b"rejoin"),
+        used(showing("rejoin", 1, 2), 0, 0),
         old_record(),
         record(),
         with_issued(&[1]),

@@ -46,7 +46,7 @@ impl Bulk {
         Ok(Self { database, audit_rows: options.audit_rows.max(1), path, _lock: lock })
     }
 
-    /// The key of the digests of recovery codes and issued codes in this store.
+    /// The key of the digests of recovery codes in this store.
     #[must_use]
     pub fn recovery_key(&self) -> &[u8; 32] {
         &self.database.vault().digests.recovery

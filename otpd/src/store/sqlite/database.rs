@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use otp_core::contact::Contacts;
+use otp_core::{account::Account, contact::Contacts};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 use super::{
@@ -92,9 +92,22 @@ impl Database {
         connection.close().map_err(|(_, error)| error.into())
     }
 
-    fn unlock(connection: Connection, ring: &Keyring) -> Result<Self, StoreError> {
+    /// Verifies that the store is one of ours, that a key of `ring` is its own and that the meta row
+    /// is as it was written.
+    ///
+    /// # Errors
+    /// [`StoreError::Setup`] when it is not.
+    pub(super) fn unlock(connection: Connection, ring: &Keyring) -> Result<Self, StoreError> {
         let opened = Arc::new(Meta::load(&connection)?.unlock(ring)?);
         Ok(Self { connection, opened })
+    }
+
+    /// `user`'s account, from a verified record, with its secrets.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] when the record is not as it was written, or as the file's.
+    pub(super) fn account(&self, user: &str) -> Result<Option<Account>, StoreError> {
+        self.record(user)?.map(|record| self.vault().unseal(user, &record)).transpose()
     }
 
     /// Reads, changes and writes `user`'s account within the transaction in progress.
@@ -139,6 +152,22 @@ impl Database {
         Ok(())
     }
 
+    /// Removes all rows of `user`, within the transaction in progress.
+    ///
+    /// # Errors
+    /// As the file's.
+    pub(super) fn forget(&self, user: &str, record: &AuditEvent) -> Result<(), StoreError> {
+        let mut account =
+            self.connection.prepare_cached("SELECT 1 FROM account WHERE user = ?1")?;
+        let counted = account.exists([user])?;
+        rows::save(&self.connection, user, None, None)?;
+        rows::execute(&self.connection, messages::SETTLE_ALL, [user])?;
+        if counted {
+            self.count(user, -1)?;
+        }
+        Ok(rows::append(&self.connection, record)?)
+    }
+
     /// Runs a transition on `user`'s account and forgets what it changed.
     ///
     /// # Errors
@@ -161,22 +190,6 @@ impl Database {
             settled: Vec::new(),
             ledger: self,
         })
-    }
-
-    /// Removes all rows of `user`, within the transaction in progress.
-    ///
-    /// # Errors
-    /// As the file's.
-    pub(super) fn forget(&self, user: &str, record: &AuditEvent) -> Result<(), StoreError> {
-        let mut account =
-            self.connection.prepare_cached("SELECT 1 FROM account WHERE user = ?1")?;
-        let counted = account.exists([user])?;
-        rows::save(&self.connection, user, None, None)?;
-        rows::execute(&self.connection, messages::SETTLE_ALL, [user])?;
-        if counted {
-            self.count(user, -1)?;
-        }
-        Ok(rows::append(&self.connection, record)?)
     }
 
     /// The messages that are not settled, oldest first; those that do not open are settled within
@@ -274,7 +287,10 @@ impl Database {
     /// An account that was deleted, renamed or added by other hands would make its user
     /// unenrolled. The order is verified as well: a search through an index that is out of order
     /// misses what is there.
-    fn verify_accounts(&self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Setup`] when others are there than were committed, or as the file's.
+    pub(super) fn verify_accounts(&self) -> Result<(), StoreError> {
         let _snapshot = self.snapshot()?;
         let meta = Meta::load(&self.connection)?;
         let (mut accounts, mut names, mut last) = (0, Tag::default(), String::new());
@@ -311,21 +327,16 @@ impl Ledger for Database {
     }
 }
 
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+/// A connection to the file, careful and durable; one that writes has it in WAL mode.
+///
+/// # Errors
+/// As the file's, and [`StoreError::Setup`] for a file system that cannot have it so.
+pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // What an edited schema says is not run: the file is data, never code.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
-    connection.pragma_update(None, "secure_delete", true)?;
+    mistrust(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
     if access.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
         let mode: String =
             connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
@@ -337,4 +348,22 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
         }
     }
     Ok(connection)
+}
+
+/// Has SQLite believe nothing that it need not believe, and leave nothing behind.
+///
+/// # Errors
+/// As the file's.
+pub(super) fn mistrust(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // What an edited schema says is not run: the file is data, never code.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(())
 }

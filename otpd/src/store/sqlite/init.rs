@@ -78,6 +78,20 @@ fn create(
     Ok(Initialised::Created)
 }
 
+/// Makes the key of a machine that has neither a key nor a store, to restore one.
+///
+/// # Errors
+/// [`StoreError::Setup`] when there is either, or when it cannot be written.
+pub fn make_key(store: &Path, key_file: &Path, owner: Owner) -> Result<(), StoreError> {
+    let found = keys::found(key_file).map_err(|error| setup(error.to_string()))?;
+    let there = if exists(store)? { Some(store.to_owned()) } else { found };
+    if let Some(there) = there {
+        return Err(setup(format!("{} exists; no key is made beside it", there.display())));
+    }
+    let (key, _) = Keys::create(key_file).map_err(|error| setup(error.to_string()))?;
+    publish(key, key_file, Some(owner))
+}
+
 /// Gives a complete file its owner and its name, which nothing may have yet, durably.
 fn publish(file: NamedTempFile, path: &Path, owner: Option<Owner>) -> Result<(), StoreError> {
     let failed = |error: io::Error| setup(format!("{}: {error}", path.display()));

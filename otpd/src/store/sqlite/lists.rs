@@ -6,7 +6,7 @@ use otp_core::{
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, params_from_iter};
 
-use super::{register, rows};
+use super::{register, tokens as stored};
 use crate::store::{
     AuditEvent, AuditQuery, ClientQuery, ClientRow, CodeQuery, StoreStatus, TokenQuery, TokenRow,
     UserQuery, UserRow, register::IssuedRecord,
@@ -95,11 +95,12 @@ pub(super) fn tokens(connection: &Connection, query: &TokenQuery) -> Result<(Vec
                 id: row.get("id")?,
                 label: row.get("label")?,
                 method: row.get("method")?,
-                factor: rows::factor(row)?,
-                algorithm: rows::algorithm(row)?,
+                factor: stored::factor(row)?,
+                algorithm: stored::algorithm(row)?,
                 digits: row.get("digits")?,
-                state: rows::state(row)?,
-                share: rows::share(row)?,
+                state: stored::state(row)?,
+                share: stored::share(row)?,
+                rejoin: stored::rejoin(row)?,
                 accepted: row.get::<_, i64>("accepted")?.cast_unsigned(),
                 created_ms: row.get("created_ms")?,
                 last_used_ms: row.get("last_used_ms")?,
@@ -175,7 +176,7 @@ fn tokens_of(connection: &Connection, user: &str, now_ms: i64) -> Result<(u32, u
     let (mut tokens, mut usable) = (0, 0);
     while let Some(row) = found.next()? {
         tokens += 1;
-        let standing = token::standing(&rows::state(row)?, row.get("expires_ms")?, now_ms);
+        let standing = token::standing(&stored::state(row)?, row.get("expires_ms")?, now_ms);
         usable += u32::from(standing == Standing::Active);
     }
     Ok((tokens, usable))

@@ -22,6 +22,9 @@ pub(super) const SETTLE: &str =
 /// The statement that settles all messages of a user.
 pub(super) const SETTLE_ALL: &str =
     "UPDATE message SET payload = NULL WHERE user = ?1 AND payload IS NOT NULL";
+/// The statement that settles all messages of everybody.
+pub(super) const SETTLE_EVERYTHING: &str =
+    "UPDATE message SET payload = NULL WHERE payload IS NOT NULL";
 /// The statement that deletes what was asked for before `?1` or after `?2`. It names the channels,
 /// so that their index serves it.
 pub(super) const PRUNE: &str = "DELETE FROM message WHERE channel IN ('sms', 'email') \

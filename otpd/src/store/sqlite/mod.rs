@@ -5,17 +5,20 @@ pub mod bulk;
 mod database;
 mod fault;
 mod file;
+pub mod image;
 mod init;
 mod lists;
 pub mod lock;
 mod messages;
 mod meta;
 mod register;
+pub mod replace;
 mod reseal;
 mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -30,7 +33,7 @@ use self::{
     worker::{Change, Query, Task, Worker},
 };
 pub use self::{
-    init::{Initialised, init},
+    init::{Initialised, init, make_key},
     reseal::{Resealed, Resealing, Sealed, reseal, sealed, sweep},
 };
 use super::{
@@ -82,6 +85,7 @@ impl SqliteStore {
     pub fn open(path: &Path, ring: &Keyring, options: Options) -> Result<Self, StoreError> {
         let path = file::place(path, options.owner)?;
         let lock = Lock::shared(&path)?;
+        replace::tidy(&path);
         file::check(&path, options.owner)?;
         Self::start(&path, ring, options, lock).map_err(|error| locate(&path, error))
     }

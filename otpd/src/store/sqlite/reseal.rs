@@ -102,7 +102,11 @@ fn at<R>(
     work(&path).map_err(|error| locate(&path, error))
 }
 
-fn rewrite(
+/// The same for what is in `database`, within the transaction in progress.
+///
+/// # Errors
+/// Those of [`reseal`].
+pub(super) fn rewrite(
     database: &Database,
     resealing: &Resealing<'_>,
     change: &mut dyn FnMut(&str, &mut Account),
@@ -149,7 +153,7 @@ fn account(
 ///
 /// # Errors
 /// [`StoreError::Integrity`] for rows that are nobody's: they would keep their seal.
-fn users(connection: &Connection) -> Result<Vec<String>, StoreError> {
+pub(super) fn users(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let nobodys = "SELECT user FROM (SELECT user FROM token UNION SELECT user FROM recovery UNION \
         SELECT user FROM challenge UNION SELECT user FROM issued UNION SELECT user FROM client) \
         WHERE user NOT IN (SELECT user FROM account) LIMIT 1";

@@ -57,6 +57,21 @@ pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
 }
 
+/// Whether the file has the newest version; nothing is changed.
+///
+/// # Errors
+/// [`StoreError::Setup`] when it has another one.
+pub(super) fn current(connection: &Connection) -> Result<(), StoreError> {
+    let found = version(connection)?;
+    if found == MIGRATIONS.len() {
+        return Ok(());
+    }
+    Err(setup(format!(
+        "the store has schema version {found}, this otpd works with {}; restart otpd",
+        MIGRATIONS.len()
+    )))
+}
+
 fn migrate(connection: &Connection, steps: &[&str], from: usize) -> Result<(), StoreError> {
     for (version, step) in steps.iter().enumerate().skip(from) {
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;

@@ -9,8 +9,8 @@ use otp_core::{
     issued::Terms,
     recovery::Digest,
     share::Share,
-    throttle::Lockout,
-    token::{Factor, State, Token},
+    throttle::{Lockout, Pace},
+    token::{Factor, Rejoin, State, Token},
     window::Windows,
 };
 
@@ -41,7 +41,7 @@ fn accounts() -> [(&'static str, Account); 3] {
 }
 
 /// The tables of each version.
-const VERSIONS: [(&str, &[&str]); 3] = [
+const VERSIONS: [(&str, &[&str]); 4] = [
     (include_str!("../../schema/0001.sql"), &["meta", "account", "token", "recovery", "audit"]),
     (
         include_str!("../../schema/0002.sql"),
@@ -50,6 +50,20 @@ const VERSIONS: [(&str, &[&str]); 3] = [
     (
         include_str!("../../schema/0003.sql"),
         &["meta", "account", "token", "recovery", "audit", "challenge", "message"],
+    ),
+    (
+        include_str!("../../schema/0004.sql"),
+        &[
+            "meta",
+            "account",
+            "token",
+            "recovery",
+            "audit",
+            "challenge",
+            "message",
+            "issued",
+            "client",
+        ],
     ),
 ];
 
@@ -218,4 +232,43 @@ fn a_store_of_version_3_opens_and_codes_are_issued() {
     }))
     .unwrap();
     assert_eq!(wait(store.enrolment("bob")).unwrap().unwrap().clients, []);
+}
+
+#[test]
+fn a_store_of_version_4_opens_and_counters_prove_where_they_are() {
+    let home = Home::new();
+    let account = || Account {
+        tokens: vec![
+            Token { factor: Factor::Hotp, next: 5, accepted: 5, ..token("a1") },
+            Token { share: Share::Shared, ..token("a2") },
+        ],
+        contacts: contacts(Some("+15550000"), None),
+        issued: vec![issued("i")],
+        clients: vec![client("c")],
+        administrator: true,
+        recovery: vec![Digest([1; 32])],
+        ..Account::default()
+    };
+    let store = home.open().unwrap();
+    wait(decide(&store, "alice", move |work| work.account = Some(account()))).unwrap();
+    drop(store);
+    make_old(&home, 4);
+    assert_eq!(user_version(&home), 4);
+    let store = home.open().unwrap();
+    assert_eq!(wait(store.status(0)).unwrap().schema, 5);
+    wait(decide(&store, "alice", move |work| {
+        assert_eq!(work.account, Some(account()));
+        let account = work.account.as_mut().unwrap();
+        account.tokens[0].rejoin = Rejoin::Due;
+        account.pace = Some(Pace::new(3, 30_000));
+    }))
+    .unwrap();
+    drop(store);
+    let store = home.open().unwrap();
+    wait(decide(&store, "alice", |work| {
+        let account = work.account.as_ref().unwrap();
+        assert_eq!(account.tokens[0].rejoin, Rejoin::Due);
+        assert_eq!(account.pace, Some(Pace::new(3, 30_000)));
+    }))
+    .unwrap();
 }

@@ -34,6 +34,25 @@ pub(super) fn sql(change: &Tamper) -> String {
         Tamper::Accepted { token, accepted } => {
             format!("UPDATE token SET accepted = {accepted} WHERE id = '{token}'")
         }
+        Tamper::Settle { token } => {
+            format!("UPDATE token SET rejoin = NULL WHERE id = '{token}'")
+        }
+        Tamper::Second { token, second } => {
+            format!("UPDATE token SET rejoin = {second} WHERE id = '{token}'")
+        }
+        Tamper::DropPace { user } => format!(
+            "UPDATE account SET pace_attempts = NULL, pace_interval_ms = NULL, pace_at_ms = NULL \
+             WHERE user = '{user}'"
+        ),
+        Tamper::PaceAttempts { user, attempts } => {
+            format!("UPDATE account SET pace_attempts = {attempts} WHERE user = '{user}'")
+        }
+        Tamper::PaceInterval { user, interval_ms } => {
+            format!("UPDATE account SET pace_interval_ms = {interval_ms} WHERE user = '{user}'")
+        }
+        Tamper::PaceAt { user, at_ms } => {
+            format!("UPDATE account SET pace_at_ms = {at_ms} WHERE user = '{user}'")
+        }
         Tamper::DeleteToken { token } => format!("DELETE FROM token WHERE id = '{token}'"),
         Tamper::GiveToken { token, to } => {
             format!("UPDATE token SET user = '{to}' WHERE id = '{token}'")

@@ -220,7 +220,7 @@ fn no_statement_of_a_login_scans_a_table() {
     let client = "SELECT * FROM client WHERE id = ?1";
     for statement in [
         rows::ACCOUNT,
-        rows::TOKENS,
+        tokens::TOKENS,
         rows::RECOVERY,
         rows::CHALLENGES,
         register::ISSUED,
@@ -231,7 +231,7 @@ fn no_statement_of_a_login_scans_a_table() {
         code,
         client,
         rows::UPDATE_ACCOUNT,
-        rows::UPDATE_TOKEN,
+        tokens::UPDATE_TOKEN,
         rows::PRUNE,
         messages::BY,
         messages::FOR,
