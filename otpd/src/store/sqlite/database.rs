@@ -20,8 +20,9 @@ use crate::{
     },
 };
 
-/// How long another process may hold the file before a transaction gives up.
-const BUSY: Duration = Duration::from_secs(2);
+/// How long another process may hold the file before a transaction gives up: an import of very
+/// many users takes its time, and a login at its prompt waits longer than this.
+const BUSY: Duration = Duration::from_secs(6);
 /// Prepared statements kept by a connection: more than there are.
 const STATEMENTS: usize = 64;
 
