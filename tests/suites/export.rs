@@ -3,8 +3,10 @@
 
 use std::{
     fs,
+    io::Write,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
+    process::Stdio,
 };
 
 use harness::{
@@ -95,6 +97,24 @@ fn keys_leave_by_roots_word_and_on_record() {
             assert!(!logged.contains(&token.secret), "a secret is in the log");
         }
         assert!(logged.contains("export: ok for user bob"), "{logged}");
+    });
+}
+
+/// Where nobody takes the file, it is on record all the same that it was on its way.
+#[test]
+fn the_record_is_there_before_the_first_byte() {
+    World::run(|world| {
+        let _otpd = world.otpd("");
+        enrol("alice", &[]);
+        let (nobody, full) = std::io::pipe().unwrap();
+        drop(nobody);
+        let mut otpd = command(&program("otpd"));
+        let mut task = otpd.arg("export").stdin(Stdio::piped()).stdout(full).spawn().unwrap();
+        let request = r#"{"format":"otpauth","users":["alice"],"all":false,"key":false}"#;
+        let frame = [&(request.len() as u64).to_be_bytes(), request.as_bytes()].concat();
+        task.stdin.as_mut().unwrap().write_all(&frame).unwrap();
+        assert!(!task.wait().unwrap().success(), "there was nobody to write to");
+        assert_eq!((records("alice").len(), all_records()), (1, 2));
     });
 }
 
