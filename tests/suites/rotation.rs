@@ -206,7 +206,7 @@ fn killed_at_any_point_it_locks_nobody_out() {
         let (mut version, mut seen) = (2, [0; 4]);
         for kill in 0..kills {
             let of = if kill % 3 == 0 { &writes } else { &others };
-            let (call, n) = &of[kill * of.len() / kills];
+            let (call, n) = &of[kill * (of.len() - 1) / (kills - 1)];
             let when = format!("killed at {call} {n}");
             let prepared = people.prepare();
             let before = fs::read(KEY).unwrap();
@@ -295,6 +295,21 @@ fn a_lost_key_is_said_and_never_made_anew() {
         golden("key-lost", &said);
         put(KEY, &key);
         otpd.restart();
+    });
+}
+
+/// The credentials that the configuration names are there only while the daemon runs.
+#[test]
+fn what_providers_need_is_not_needed() {
+    World::run(|world| {
+        world.otpd("").stop();
+        let provider = "[budget]\ncountries = [\"+49\"]\n[provider.sms.main]\ntype = \"http\"\n\
+            url = \"https://gw.example/\"\ntext_key = \"t\"\nphone_key = \"n\"\nauth = \"bearer\"\n\
+            token = { credential = \"sms.token\" }\n";
+        fs::write(harness::otpd::CONFIGURATION, provider).unwrap();
+        let checked = otpctl_with(&["config", "check"], b"");
+        assert!(checked.stderr.contains("has passed no credentials"), "{checked:?}");
+        assert_eq!(rotate()["key_version"], 2);
     });
 }
 

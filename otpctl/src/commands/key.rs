@@ -107,10 +107,10 @@ fn told(done: &Rotated, out: &Output) -> Result<(), Failure> {
         users: *users,
         resumed: *resumed,
     };
-    out.done(&document, &first_line(done))?;
     if out.json {
-        return Ok(());
+        return out.done(&document, "");
     }
+    out.note(&first_line(done))?;
     out.note(&format!("Back it up, apart from the store: {key}"))?;
     match kept {
         Some(kept) => out.note(&format!("Backups from before need the key of before: {kept}")),
