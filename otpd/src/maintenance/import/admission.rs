@@ -4,9 +4,12 @@ use otp_core::{
     account::Account,
     enrolment::NewToken,
     import::{Admitted, Imported, admit, admit_recovery},
+    secret::Secret,
     throttle::{Lockout, Pace},
     token::{Factor, State},
 };
+
+use zeroize::Zeroizing;
 
 use super::{Methods, gather::Found, people::Person};
 use crate::{
@@ -49,13 +52,13 @@ pub(super) struct Admission<'a> {
 
 impl Admission<'_> {
     /// Takes the tokens one by one. A user who had no account has one if one of them is taken.
-    pub(super) fn take_all(&self, account: &mut Option<Account>, rows: Vec<Found>) -> Vec<Fate> {
+    pub(super) fn take_all(&self, account: &mut Option<Account>, rows: &[Found]) -> Vec<Fate> {
         let mut own = account.take().unwrap_or_default();
         let new = own == Account::default();
         let before = own.uid;
         let mut fates = Vec::with_capacity(rows.len());
         for Found { file, row } in rows {
-            let line = row.line;
+            let (file, line) = (*file, row.line);
             let outcome = match stranger(&self.person.name, before, Some(self.person.uid)) {
                 Some(why) => Err(why),
                 None => self.take(&mut own, row),
@@ -69,23 +72,24 @@ impl Admission<'_> {
         fates
     }
 
-    fn take(&self, account: &mut Account, row: Row) -> Result<Token, String> {
+    fn take(&self, account: &mut Account, row: &Row) -> Result<Token, String> {
         let method = self.methods.of(row.factor, self.person)?;
         if matches!(row.factor, Factor::Hotp) && row.next > MOST_COUNTER {
             return Err("the counter is beyond any device's; enrol the user anew".into());
         }
-        let mut warnings = row.warnings;
+        let mut warnings = row.warnings.clone();
         let state = state(row.disabled, row.from_ms, self.now_ms);
         let place = account.tokens.iter().position(|token| token.secret == row.secret);
-        let wanted = row.label.unwrap_or_default();
+        let wanted = row.label.as_deref().unwrap_or_default();
+        let secret = Secret::new(Zeroizing::new(row.secret.expose().to_vec()));
         let new = NewToken {
             id: random_id().map_err(|error| error.to_string())?,
-            label: if place.is_some() { String::new() } else { label(account, &wanted) },
+            label: if place.is_some() { String::new() } else { label(account, wanted) },
             method: method.name.clone(),
             factor: row.factor,
             algorithm: row.algorithm,
             digits: row.digits,
-            secret: row.secret,
+            secret: secret.map_err(|error| error.to_string())?,
             pending_until_ms: None,
             share: false,
             expires_ms: row.expires_ms,

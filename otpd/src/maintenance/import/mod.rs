@@ -21,8 +21,8 @@ use otp_ipc::maintenance::{
 use zeroize::Zeroizing;
 
 use self::{
-    admission::Admission,
-    gather::{Found, Gathered},
+    admission::{Admission, Fate},
+    gather::Gathered,
     people::{People, Person},
     tally::Tally,
 };
@@ -35,10 +35,10 @@ use crate::{
     import::Circumstances,
     keys::Keyring,
     store::{
-        StoreError,
+        StoreError, Work,
         sqlite::{
             Options,
-            bulk::{Accounts, Bulk},
+            bulk::{Bulk, Verdict},
         },
     },
 };
@@ -104,50 +104,44 @@ impl Import<'_> {
     /// Takes what was gathered into the accounts: all of it, nothing, or what is accepted.
     fn apply(&self, store: &Bulk, gathered: Gathered, now_ms: i64) -> Result<Report, StoreError> {
         let Gathered { files, tokens, refused } = gathered;
-        let known = tokens.keys().all(|user| self.people.get(user).is_ok());
-        let complete = refused.is_empty() && known;
-        // Where nothing will be kept, no login waits for it.
-        let writing = !self.request.dry_run && (complete || self.request.accepted);
-        let (tally, keep) = store.transact(writing, |accounts| {
-            let mut tally = Tally::new(files, refused);
-            for (user, rows) in tokens {
-                match self.people.get(&user) {
-                    Ok(person) => self.admit(accounts, person, rows, now_ms, &mut tally)?,
-                    Err(reason) => tally.refuse(&user, rows, reason),
-                }
+        let mut tally = Tally::new(files, refused);
+        let mut wanted = Vec::with_capacity(tokens.len());
+        for (user, rows) in tokens {
+            match self.people.get(&user) {
+                Ok(person) => wanted.push((person, rows)),
+                Err(reason) => tally.refuse(&user, rows, reason),
             }
-            let keep = self.request.accepted || tally.complete();
-            if tally.changed() {
-                accounts.record(&tally.summary(now_ms))?;
-            }
-            Ok(((tally, keep), keep))
-        })?;
-        if writing && keep && tally.changed() {
-            Journal::default().write(&tally.summary(now_ms));
         }
-        Ok(tally.report(self.methods.config, keep, self.request.dry_run))
+        let names: Vec<_> = wanted.iter().map(|(person, _)| person.name.as_str()).collect();
+        let admit = |place: usize, work: &mut Work<'_>| match wanted.get(place) {
+            Some((person, rows)) => {
+                let fates = self.admission(person, now_ms).take_all(&mut work.account, rows);
+                if place < RECORDS {
+                    work.audit = tally.records(&person.name, &fates, now_ms);
+                }
+                fates
+            }
+            None => Vec::new(),
+        };
+        let judge = |fates: &[Vec<Fate>]| {
+            let sum = tally.sum(fates);
+            let complete = self.request.accepted || sum.refused == 0;
+            let keep = complete && sum.changed() && !self.request.dry_run;
+            Verdict { keep, audit: vec![tally.summary(&sum, now_ms)] }
+        };
+        let fates = store.change(&names, &admit, &judge)?;
+        let Verdict { keep, audit } = judge(&fates);
+        if keep {
+            let journal = Journal::default();
+            audit.iter().for_each(|event| journal.write(event));
+        }
+        names.iter().zip(fates).for_each(|(name, fates)| tally.count(name, fates));
+        let applied = self.request.accepted || tally.complete();
+        Ok(tally.report(self.methods.config, applied, self.request.dry_run))
     }
 
-    fn admit(
-        &self,
-        accounts: &Accounts<'_>,
-        person: &Person,
-        rows: Vec<Found>,
-        now_ms: i64,
-        tally: &mut Tally,
-    ) -> Result<(), StoreError> {
-        let recorded = tally.users() < RECORDS;
-        let admission =
-            Admission { person, methods: &self.methods, recovery_key: self.recovery_key, now_ms };
-        let fates = accounts.transact(&person.name, |work| {
-            let fates = admission.take_all(&mut work.account, rows);
-            if recorded {
-                work.audit.extend(tally.records(&person.name, &fates, now_ms));
-            }
-            fates
-        })?;
-        tally.count(&person.name, fates);
-        Ok(())
+    fn admission<'a>(&'a self, person: &'a Person, now_ms: i64) -> Admission<'a> {
+        Admission { person, methods: &self.methods, recovery_key: self.recovery_key, now_ms }
     }
 }
 

@@ -30,6 +30,32 @@ struct Counts {
     raised: usize,
 }
 
+impl Counts {
+    fn add(&mut self, admitted: Admitted) {
+        match admitted {
+            Admitted::Added => self.added += 1,
+            Admitted::Known { raised } => {
+                self.known += 1;
+                self.raised += usize::from(raised);
+            }
+        }
+    }
+}
+
+/// What it comes to before anything is counted.
+pub(super) struct Sum {
+    counts: Counts,
+    /// How much is not taken.
+    pub(super) refused: usize,
+}
+
+impl Sum {
+    /// Whether an account is other than before.
+    pub(super) fn changed(&self) -> bool {
+        self.counts.added + self.counts.raised > 0
+    }
+}
+
 impl Tally {
     pub(super) fn new(files: Vec<String>, refused: Vec<Refused>) -> Self {
         Self { files, taken: Vec::new(), refused, users: 0, counts: Counts::default() }
@@ -40,22 +66,24 @@ impl Tally {
         self.refused.is_empty()
     }
 
-    /// Whether an account is other than before.
-    pub(super) fn changed(&self) -> bool {
-        self.counts.added + self.counts.raised > 0
-    }
-
-    /// Users with a token that is taken.
-    pub(super) fn users(&self) -> usize {
-        self.users
-    }
-
     /// Nothing of this user's is taken.
     pub(super) fn refuse(&mut self, user: &str, rows: Vec<Found>, reason: &str) {
         for Found { file, row } in rows {
             let (user, reason) = (Some(user.to_owned()), reason.to_owned());
             self.refused.push(Refused { file, line: row.line, user, reason });
         }
+    }
+
+    /// What it comes to with what became of all users' tokens.
+    pub(super) fn sum(&self, fates: &[Vec<Fate>]) -> Sum {
+        let mut sum = Sum { counts: Counts::default(), refused: self.refused.len() };
+        for fate in fates.iter().flatten() {
+            match &fate.outcome {
+                Ok(token) => sum.counts.add(token.admitted),
+                Err(_) => sum.refused += 1,
+            }
+        }
+        sum
     }
 
     /// Adds what became of a user's tokens.
@@ -72,13 +100,7 @@ impl Tally {
     }
 
     fn take(&mut self, user: &str, file: usize, line: usize, token: Token) {
-        match token.admitted {
-            Admitted::Added => self.counts.added += 1,
-            Admitted::Known { raised } => {
-                self.counts.known += 1;
-                self.counts.raised += usize::from(raised);
-            }
-        }
+        self.counts.add(token.admitted);
         let taken = Taken {
             file: self.name(file),
             line,
@@ -114,9 +136,9 @@ impl Tally {
     }
 
     /// The record of the whole.
-    pub(super) fn summary(&self, now_ms: i64) -> AuditEvent {
-        let Counts { added, known, raised } = self.counts;
-        let (rejected, files) = (self.refused.len(), self.files.len());
+    pub(super) fn summary(&self, sum: &Sum, now_ms: i64) -> AuditEvent {
+        let Counts { added, known, raised } = sum.counts;
+        let (rejected, files) = (sum.refused, self.files.len());
         let mut event = Origin::default().event(EVENT, "ok", "", now_ms);
         event.detail = Some(format!(
             "of {files} files: {added} tokens added, {known} known, {raised} of these raised, \

@@ -9,7 +9,7 @@ use otp_core::{
 use otp_ipc::maintenance::import::Report;
 use tempfile::TempDir;
 
-use super::*;
+use super::{gather::Found, *};
 use crate::{import::Row, store::sqlite::init};
 
 const NOW: i64 = 1_795_321_174_000;
@@ -81,7 +81,7 @@ impl House {
 
     /// Looks at an account, or changes it.
     fn with<R>(&self, user: &str, look: impl FnOnce(&mut Option<Account>) -> R) -> R {
-        let body = |accounts: &Accounts<'_>| {
+        let body = |accounts: &crate::store::sqlite::bulk::Accounts<'_>| {
             Ok((accounts.transact(user, |work| look(&mut work.account))?, true))
         };
         self.store.transact(true, body).unwrap()

@@ -13,15 +13,16 @@ use super::{
 use crate::{
     keys::{Keyring, Keys, Role},
     store::{
-        Asked, AuditEvent, CodeQuery, CodeRow, Enrolment, Ledger, Outgoing, StoreError, Work,
+        Asked, AuditEvent, CodeQuery, CodeRow, Enrolment, Ledger, Outgoing, StoreError,
         record::AccountRecord,
         register::IssuedRecord,
         vault::{Tag, Vault},
     },
 };
 
-/// How long another process may hold the file before a transaction gives up.
-const BUSY: Duration = Duration::from_secs(2);
+/// How long another process may hold the file before a transaction gives up: an import of very
+/// many users takes its time, and a login at its prompt waits longer than this.
+const BUSY: Duration = Duration::from_secs(6);
 /// Prepared statements kept by a connection: more than there are.
 const STATEMENTS: usize = 64;
 
@@ -110,48 +111,6 @@ impl Database {
         self.record(user)?.map(|record| self.vault().unseal(user, &record)).transpose()
     }
 
-    /// Reads, changes and writes `user`'s account within the transaction in progress.
-    ///
-    /// # Errors
-    /// [`StoreError::Integrity`] when the record is not as it was written, or as the file's.
-    pub(super) fn transact(
-        &self,
-        user: &str,
-        transition: impl FnOnce(&mut Work<'_>),
-    ) -> Result<(), StoreError> {
-        let before = self.record(user)?;
-        let mut work = self.work(user, before.as_ref())?;
-        transition(&mut work);
-        let Work { account, audit, outbox, settled, .. } = work;
-        let after = account
-            .as_ref()
-            .map(|account| self.vault().seal(user, account, before.as_ref()))
-            .transpose()?;
-        if before != after {
-            let tagged =
-                after.as_ref().map(|record| (record, self.vault().record_mac(user, record)));
-            rows::save(&self.connection, user, before.as_ref(), tagged)?;
-            match (&before, &after) {
-                (None, Some(_)) => self.count(user, 1)?,
-                (Some(_), None) => self.count(user, -1)?,
-                _ => {}
-            }
-        }
-        for event in &audit {
-            rows::append(&self.connection, event)?;
-        }
-        for message in &outbox {
-            messages::queue(&self.connection, &self.vault().seal_message(user, message)?)?;
-        }
-        for id in &settled {
-            rows::execute(&self.connection, messages::SETTLE, [id, user])?;
-        }
-        if before.is_some() && after.is_none() {
-            rows::execute(&self.connection, messages::SETTLE_ALL, [user])?;
-        }
-        Ok(())
-    }
-
     /// Removes all rows of `user`, within the transaction in progress.
     ///
     /// # Errors
@@ -163,33 +122,9 @@ impl Database {
         rows::save(&self.connection, user, None, None)?;
         rows::execute(&self.connection, messages::SETTLE_ALL, [user])?;
         if counted {
-            self.count(user, -1)?;
+            self.count([(user, -1)])?;
         }
         Ok(rows::append(&self.connection, record)?)
-    }
-
-    /// Runs a transition on `user`'s account and forgets what it changed.
-    ///
-    /// # Errors
-    /// As [`Self::transact`].
-    pub(super) fn rehearse(
-        &self,
-        user: &str,
-        transition: impl FnOnce(&mut Work<'_>),
-    ) -> Result<(), StoreError> {
-        let record = self.record(user)?;
-        transition(&mut self.work(user, record.as_ref())?);
-        Ok(())
-    }
-
-    fn work(&self, user: &str, record: Option<&AccountRecord>) -> Result<Work<'_>, StoreError> {
-        Ok(Work {
-            account: record.map(|record| self.vault().unseal(user, record)).transpose()?,
-            audit: Vec::new(),
-            outbox: Vec::new(),
-            settled: Vec::new(),
-            ledger: self,
-        })
     }
 
     /// The messages that are not settled, oldest first; those that do not open are settled within
@@ -268,20 +203,22 @@ impl Database {
     /// # Errors
     /// [`StoreError::Integrity`] when it is not as it was written, or as the file's.
     pub(super) fn record(&self, user: &str) -> Result<Option<AccountRecord>, StoreError> {
+        Ok(self.loaded(user)?.map(|(record, _)| record))
+    }
+
+    /// The same with its MAC.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub(super) fn loaded(
+        &self,
+        user: &str,
+    ) -> Result<Option<(AccountRecord, Vec<u8>)>, StoreError> {
         let Some((record, mac)) = rows::load(&self.connection, user)? else {
             return Ok(None);
         };
         self.vault().verify(user, &record, &mac)?;
-        Ok(Some(record))
-    }
-
-    /// Takes `user` into the digest of whose accounts there are, or out of it.
-    fn count(&self, user: &str, change: i64) -> Result<(), StoreError> {
-        let mut meta = Meta::load(&self.connection)?;
-        meta.verify(self.vault())?;
-        meta.accounts = meta.accounts.saturating_add(change);
-        Meta::toggle(&mut meta.names, self.vault(), user);
-        meta.save(&self.connection, self.vault())
+        Ok(Some((record, mac)))
     }
 
     /// An account that was deleted, renamed or added by other hands would make its user

@@ -3,6 +3,7 @@
 
 pub mod bulk;
 mod database;
+mod draft;
 mod fault;
 mod file;
 pub mod image;
