@@ -93,7 +93,11 @@ fn result(verdict: &Result<Credential, Refusal>) -> &'static str {
 /// What the administrator is told of a refusal besides.
 #[must_use]
 pub fn detail(refusal: Refusal) -> Option<String> {
-    (refusal == Refusal::First).then(|| "first of two codes".to_owned())
+    match refusal {
+        Refusal::First => Some("first of two codes".to_owned()),
+        Refusal::Skipped => Some("from before the restore, or skipped by it".to_owned()),
+        _ => None,
+    }
 }
 
 /// The word for a refusal in the record.
@@ -101,7 +105,7 @@ pub fn detail(refusal: Refusal) -> Option<String> {
 pub fn refusal(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Wrong | Refusal::First => "wrong",
-        Refusal::Replayed => "replay",
+        Refusal::Replayed | Refusal::Skipped => "replay",
         Refusal::Elsewhere => "elsewhere",
         Refusal::Locked => "locked",
         Refusal::Malformed => "malformed",

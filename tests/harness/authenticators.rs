@@ -119,3 +119,9 @@ pub fn hex(token: &Token) -> String {
     let line = told.lines().find_map(|line| line.strip_prefix("Hex secret: "));
     line.expect("oathtool tells the key").to_owned()
 }
+
+/// Runs a script by Debian's Python, which has the libraries for PSKC and for codes; what it prints.
+pub fn python(script: &str, arguments: &[&str], input: &[u8]) -> String {
+    let mut python = command("/usr/bin/python3");
+    run(python.args(["-c", script]).args(arguments), input).ok()
+}

@@ -27,6 +27,7 @@ mod interruptions;
 mod machine;
 mod persistence;
 mod removal;
+mod rotation;
 mod setup;
 mod ssh;
 mod upgrades;
@@ -45,6 +46,7 @@ on_each! {
     interruptions: logins_end_cleanly_and_codes_count_once;
     upgrades: there_and_back_keeps_everything;
     removal: nobody_is_locked_out_and_nothing_is_left;
+    rotation: nobody_notices_more_than_a_pause;
     way_back: root_mends_it_at_the_console;
 }
 

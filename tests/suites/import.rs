@@ -4,15 +4,16 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt, chown, lchown, symlink},
     process::Stdio,
-    thread::sleep,
+    sync::atomic::{AtomicBool, Ordering},
+    thread::{self, sleep},
     time::Duration,
 };
 
 use harness::{
     ALICE, BOB, Login, MODULE, Token, World, crowd,
-    otpd::{audit, document, items, otpctl, otpctl_with},
+    otpd::{audit, document, enrol, items, otpctl, otpctl_with},
     pam::{Host, code},
-    process::{Output, Process},
+    process::{Output, Process, run_within},
     settings::rounds,
 };
 use nix::sys::signal::Signal;
@@ -275,4 +276,48 @@ fn killed_at_any_moment_it_leaves_all_or_nothing() {
 fn children(pid: i32) -> Vec<i32> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// The import of many users is one transaction, and nobody's login fails for it.
+#[test]
+fn logins_go_on_while_many_users_are_imported() {
+    let many = rounds(2_000, 100_000);
+    World::run_alone(|world| {
+        let _otpd = world.otpd("");
+        world.stack("login", &[&format!("required {MODULE}")]);
+        let (mut passwd, mut lines) = (fs::read_to_string("/etc/passwd").unwrap(), String::new());
+        for number in 0..many {
+            passwd += &format!("many{number}:x:{0}:{0}::/:/bin/sh\n", 100_000 + number);
+            let key = format!("{:08x}", number + 1).repeat(5);
+            let kind = if number % 2 == 0 { "HOTP" } else { "HOTP/T30" };
+            lines += &format!("{kind} many{number} - {key} 0\n");
+        }
+        fs::write("/etc/passwd", passwd).unwrap();
+        fs::write(USERS, lines).unwrap();
+        let (token, mut host) = (enrol("alice", &["--method", "hotp"]), world.host());
+        let done = AtomicBool::new(false);
+        let (took, logins) = thread::scope(|scope| {
+            let imported = scope.spawn(|| {
+                let mut task = otpctl(&["--json", "import", USERS]);
+                let output = run_within(Duration::from_secs(300), &mut task, b"");
+                done.store(true, Ordering::SeqCst);
+                output
+            });
+            let (mut logins, mut slowest) = (0, Duration::ZERO);
+            while !done.load(Ordering::SeqCst) {
+                let outcome = host.login(Login::new("login", "alice"), &[token.code().as_bytes()]);
+                assert_eq!(outcome.code(), code::SUCCESS, "login {logins}");
+                slowest = slowest.max(outcome.machine());
+                logins += 1;
+            }
+            let output = imported.join().unwrap();
+            let took = output.took;
+            let report: Value = serde_json::from_str(&output.ok()).unwrap();
+            assert_eq!((&report["added"], &report["users"]), (&many.into(), &many.into()));
+            eprintln!("{many} users in {took:?}; {logins} logins, the slowest took {slowest:?}");
+            (took, logins)
+        });
+        assert!(logins > 0, "{took:?}");
+        assert_eq!(document(&["status"])["users"], many + 1);
+    });
 }

@@ -13,6 +13,7 @@ mod doctor;
 mod doors;
 mod enrolment;
 mod environment;
+mod export;
 mod import;
 mod input;
 mod leaks;

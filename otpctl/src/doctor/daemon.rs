@@ -216,7 +216,8 @@ fn administrators() -> Vec<String> {
     names
 }
 
-/// Whether those who need a code have a token; `asking` are the services that ask for one.
+/// Whether those who need a code have a token; `asking` are the services at which
+/// otpd alone knows who has one.
 fn people(
     users: &[UserDocument],
     administrators: &[String],

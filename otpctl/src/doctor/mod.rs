@@ -48,7 +48,7 @@ pub(crate) async fn run(
         about,
         daemon::units(),
         files::check(&machine, configuration.as_ref()),
-        daemon::running(bus, out, &stacks.with_code(), configuration.as_ref()).await,
+        daemon::running(bus, out, &stacks.with_no_other(), configuration.as_ref()).await,
         daemon::clock(),
     ];
     if !stacks.any() {

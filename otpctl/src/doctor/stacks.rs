@@ -79,6 +79,12 @@ impl Stacks {
         asking.map(|(service, _)| service.name.as_str()).collect()
     }
 
+    /// Those of them at which no other module has users of its own: who has no token is refused.
+    pub(crate) fn with_no_other(&self) -> Vec<&str> {
+        let alone = self.services.iter().filter(|(_, stack)| !stack.has(Role::OtherCode));
+        alone.filter(|(_, stack)| asks(stack)).map(|(service, _)| service.name.as_str()).collect()
+    }
+
     /// Looks at all of them; `proved` tells at which services the program itself has asked for a
     /// proof.
     pub(crate) fn check(

@@ -74,8 +74,11 @@ pub enum Refusal {
     /// The code belongs to no token, or the recovery code is not one of the user's. Charged.
     Wrong,
     /// The code is the first of two consecutive ones that the token owes ([`crate::token::Rejoin`]): it is spent,
-    /// and only the next one is accepted. Charged.
+    /// and only the next one is accepted.
     First,
+    /// The code belongs to a counter that was used, or may have been, before the two that the token
+    /// owes.
+    Skipped,
     /// The code belongs to a step or counter that is spent, or was issued and is used up. Charged.
     Replayed,
     /// The code was issued and is not good at this service, over the network or here, or for this
@@ -96,7 +99,8 @@ pub enum Refusal {
 
 /// Accepts `reply` at `now_ms` (Unix milliseconds), or says why not.
 ///
-/// A failure is charged before anything is compared, and taken back by success only. Replies that
+/// A failure is charged before anything is compared, and taken back by success, or where a counter that
+/// was restored has shown the code: its user presses on, and is not locked for that. Replies that
 /// can be no code and users who are not enrolled are not charged. While the user is locked no
 /// code of a token is evaluated, consumed or charged; a recovery code is, except that a wrong one
 /// is not charged. A user's own pace ([`crate::throttle::Pace`]) locks in the same way.
@@ -167,7 +171,8 @@ pub fn consume(
     Ok(credential)
 }
 
-/// Charges a failure, compares, and takes the charge back only if that ends well.
+/// Charges a failure, compares, and takes the charge back only if that ends well, or with a code that
+/// nobody guesses: one that a counter has shown which only does not know where it is.
 pub(crate) fn attempt<T>(
     account: &mut Account,
     rules: &Rules<'_>,
@@ -179,9 +184,11 @@ pub(crate) fn attempt<T>(
     if let Some(pace) = &mut account.pace {
         pace.count(now_ms);
     }
-    let accepted = compare(account)?;
-    account.throttle = before;
-    Ok(accepted)
+    let compared = compare(account);
+    if matches!(compared, Ok(_) | Err(Refusal::First | Refusal::Skipped)) {
+        account.throttle = before;
+    }
+    compared
 }
 
 /// Whether any confirmed token has codes of this length.
@@ -244,6 +251,7 @@ fn present(
             Found::Fresh(moving) if matched.is_none() => matched = Some((token, moving)),
             Found::First(moving) => firsts.push((token.id.clone(), moving)),
             Found::Used => refusal = Refusal::Replayed,
+            Found::Skipped => refusal = Refusal::Skipped,
             Found::Fresh(_) | Found::None => {}
         }
     }
@@ -349,6 +357,7 @@ fn confirm(
                 Err(Refusal::First)
             }
             Found::Used => Err(Refusal::Replayed),
+            Found::Skipped => Err(Refusal::Skipped),
             Found::None => Err(Refusal::Wrong),
         }
     })

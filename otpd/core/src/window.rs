@@ -17,6 +17,10 @@ pub const MOST_LOOK_AHEAD: u16 = 50;
 /// Counters below the watermark in which a used HOTP code is recognised.
 const LOOK_BACK: u64 = 3;
 
+/// Counters below the watermark in which a code is recognised while two are due: as many as a restore
+/// skips at most, and some that were given since.
+const MOST_SKIPPED: u64 = 2 * (MOST_LOOK_AHEAD as u64 + 1);
+
 /// How far a code may be from where the token should be. Belongs to the method, not to the token.
 /// What is above the bounds counts as the bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,9 @@ pub enum Found {
     /// The code belongs to this counter, which is the first of the two that the token owes
     /// ([`Rejoin`]): it is to be spent, and refused.
     First(u64),
+    /// The code belongs to a counter below the watermark of a token that owes two: it was used, or
+    /// skipped by the restore.
+    Skipped,
     /// The code belongs to a step or counter of the window that can no longer be accepted.
     Used,
     /// The code belongs to none.
@@ -67,17 +74,18 @@ pub fn search(token: &Token, windows: Windows, code: &Digits, now_ms: i64) -> Fo
             scan(token, code, steps)
         }
         Factor::Hotp => {
-            let look_ahead = match token.rejoin {
-                Rejoin::Settled => u64::from(windows.look_ahead.min(MOST_LOOK_AHEAD)),
-                Rejoin::Due | Rejoin::Half { .. } => REACH,
+            let (look_ahead, look_back) = match token.rejoin {
+                Rejoin::Settled => (windows.look_ahead.min(MOST_LOOK_AHEAD).into(), LOOK_BACK),
+                Rejoin::Due | Rejoin::Half { .. } => (REACH, MOST_SKIPPED),
             };
             let ahead = token.next..=token.next.saturating_add(look_ahead);
-            let behind = token.next.saturating_sub(LOOK_BACK)..token.next;
+            let behind = token.next.saturating_sub(look_back)..token.next;
             match (scan(token, code, ahead.chain(behind)), token.rejoin) {
                 (Found::Fresh(moving), Rejoin::Due) => Found::First(moving),
                 (Found::Fresh(moving), Rejoin::Half { second }) if moving != second => {
                     Found::First(moving)
                 }
+                (Found::Used, Rejoin::Due | Rejoin::Half { .. }) => Found::Skipped,
                 (found, _) => found,
             }
         }

@@ -89,7 +89,6 @@ impl Writer for Container {
             self.text,
             r#"  <KeyPackage>
     <DeviceInfo>
-      <Manufacturer>otpd</Manufacturer>
       <SerialNo>{id}</SerialNo>
     </DeviceInfo>
     <Key Id="{id}" Algorithm="{NAMESPACE}:{kind}">

@@ -123,6 +123,31 @@ fn shown(result: &Result<Contents, Reject>) -> String {
     format!("{result:?} {display} {warnings}")
 }
 
+#[test]
+fn a_secret_in_a_wrong_place_is_not_shown() {
+    let uri = format!("totp/x?secret={BASE32}");
+    for (name, file) in [
+        ("aegis", super::aegis::tests::vault("").replace("3,", &format!("\"{BASE32}\","))),
+        ("aegis", format!("{{\"db\":{{\"version\":2,\"entries\":\"{BASE32}\"}}}}")),
+        ("andotp", format!("\"{BASE32}\"")),
+        ("andotp", format!("[\"{BASE32}\"]")),
+        ("pskc", super::pskc::tests::plain(&format!("<{BASE32}>"))),
+        ("pskc", super::pskc::tests::plain(&format!("&{BASE32};"))),
+        ("freeipa", format!("dn: x\n{BASE32}\n")),
+        ("freeipa", super::freeipa::tests::entry(&format!("ipatokenOTPdigits: {BASE32}\n"))),
+        ("csv", format!("OATH1,{BASE32},totp\n")),
+        ("csv", format!("OATH1,{HEX},totp,{BASE32}\n")),
+        ("otpauth", format!("{uri}\n")),
+        ("otpauth", format!("otpauth://{uri}&secret={BASE32}\n")),
+        ("google-export", format!("otpauth-migration://{uri}\n")),
+    ] {
+        let read = read(name, &file);
+        let taken = read.as_ref().is_ok_and(|contents| !contents.rows.is_empty());
+        let shown = shown(&read);
+        assert!(!taken && !shown.contains(BASE32) && !shown.contains(HEX), "{name}: {shown}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {

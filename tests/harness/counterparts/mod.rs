@@ -25,7 +25,7 @@ use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, sock
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    process::{command, until},
+    process::{command, run, until},
     settings,
 };
 
@@ -93,6 +93,13 @@ pub(crate) fn python(script: &str) -> Command {
     let mut python = command(interpreter.to_str().unwrap());
     python.arg(settings::sources().join("tests/counterparts").join(script));
     python
+}
+
+/// What an app shows that was given the URIs, one a line: of each the `user`, the `issuer` and the
+/// `code`, of a time-based token that of `time` in Unix seconds.
+pub fn app(uris: &str, time: u64) -> Vec<serde_json::Value> {
+    let shown = run(python("otpauth.py").arg(time.to_string()), uris.as_bytes()).ok();
+    shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The documents that a script wrote, one a line; a line that is not finished is left for later.

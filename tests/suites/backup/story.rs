@@ -103,6 +103,30 @@ fn backups_are_made_while_people_log_in() {
     });
 }
 
+/// The store that is replaced knows how far a counter is, and which recovery codes are left.
+#[test]
+fn what_the_replaced_store_knows_counts() {
+    hospital(|world, otpd, people| {
+        let mut host = world.host();
+        backup(FILE, &[]).ok();
+        let used: Vec<_> = (0..20).map(|_| people.counter.code()).collect();
+        for code in &used {
+            assert!(login(&mut host, "bob", &[code]));
+        }
+        assert!(login(&mut host, "alice", &[&people.recovery[0]]));
+        otpd.stop();
+        restore(FILE, &["--keep-recovery-codes"]).ok();
+        otpd.restart();
+        for code in &used {
+            assert!(!login(&mut host, "bob", &[code]), "bob's {code} again");
+        }
+        assert!(!login(&mut host, "bob", &[&people.counter.code()]), "the first of two");
+        assert!(login(&mut host, "bob", &[&people.counter.code()]), "the second of two");
+        assert!(!login(&mut host, "alice", &[&people.recovery[0]]), "used after the backup");
+        assert!(login(&mut host, "alice", &[&people.recovery[1]]), "never used");
+    });
+}
+
 /// What age and SQLite see without otpd.
 #[test]
 fn a_backup_can_be_read_by_age_and_sqlite() {

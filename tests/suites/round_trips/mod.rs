@@ -1,8 +1,10 @@
 //! Tokens that came from other programs, or go to them: what those programs wrote and used, and what
 //! they make of what is written here.
 
+mod export;
 mod google_authenticator;
 mod oath;
+mod pskc;
 
 use std::{
     fs,
@@ -137,4 +139,11 @@ fn counts(report: &Value) -> (u64, u64, u64) {
     assert_eq!((&report["rejected"], &report["applied"]), (&0.into(), &true.into()), "{report}");
     let count = |name: &str| report[name].as_u64().unwrap();
     (count("added"), count("known"), count("raised"))
+}
+
+/// Nothing is doubled. Of a token of time whose file does not say what was used, more counts as used
+/// the later it is read.
+fn known_already(report: &Value, tokens: u64) {
+    let (added, known, _) = counts(report);
+    assert_eq!((added, known), (0, tokens), "{report}");
 }

@@ -156,6 +156,13 @@ fn services_that_only_the_other_module_asks() {
          == etc/pam.d/sudo\n{ALONE}== etc/pam.d/polkit-1\n{ALONE}"
     ));
     assert_eq!(told(&look(&some, "", &[])), [""; 0]);
+    let [first, second] = MOVES[2];
+    let (_root, moving) = machine(&format!(
+        "== etc/pam.d/sshd\n@include common-auth\nauth required pam_otp.so\n\
+         == etc/pam.d/sudo\n@include common-auth\nauth {first}\nauth {second}\n"
+    ));
+    let stacks = Stacks::read(&moving, &everything(&moving));
+    assert_eq!((stacks.with_code(), stacks.with_no_other()), (vec!["sshd", "sudo"], vec!["sshd"]));
     let above = "== etc/pam.d/sudo\nauth sufficient pam_oath.so usersfile=/x\n\
         @include common-auth\nauth required pam_otp.so\n";
     let (_root, above) = machine(above);

@@ -102,6 +102,29 @@ fn a_counter_skips_as_much_as_one_login_may() {
     assert_eq!(account.tokens[1].next, u64::MAX);
 }
 
+/// Whoever has the device presses on and is never locked, wherever it was left.
+#[test]
+fn pressing_on_locks_nobody() {
+    let token = || Token { digits: 8, ..hotp_token("h", 40) };
+    for device in [40, 43, 50, 51, 90, 150] {
+        let mut account = account([token()]);
+        restored(&mut account, &|_| None, false, NOW);
+        let mut codes = device..;
+        let presses = loop {
+            let counter = codes.next().unwrap();
+            match login(&mut account, &reply(&token(), counter), NOW) {
+                Ok(_) => break counter + 1 - device,
+                Err(Refusal::Skipped | Refusal::First) => {}
+                Err(other) => panic!("{device}: {other:?} at {counter}"),
+            }
+            assert_eq!(account.throttle, failed(0, None));
+        };
+        assert_eq!(presses, 91_u64.saturating_sub(device) + 2, "{device}");
+        assert!(login(&mut account, &crate::fixture::wrong(&token(), 150), NOW).is_err());
+        assert_eq!(account.throttle.failures, 1);
+    }
+}
+
 #[test]
 fn tokens_of_every_state_are_moved_on() {
     for state in [

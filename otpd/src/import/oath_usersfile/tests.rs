@@ -226,6 +226,28 @@ fn nine_fields_are_those_of_mod_authn_otp() {
     assert_eq!(old.next, STEP + 1);
 }
 
+/// Where the last code belongs to two steps near its time, the later one counts.
+#[test]
+fn of_two_steps_with_the_last_code_the_later_one_counts() {
+    let twice = (STEP - 20_000..STEP - 20)
+        .flat_map(|first| (1..5).map(move |apart| (first, first + apart)))
+        .find(|(first, second)| code(*first, 4) == code(*second, 4));
+    let (first, second) = twice.unwrap();
+    let (used, mut time) = (code(first, 4), String::new());
+    for step in [first, second] {
+        let at = Timestamp::from_second(30 * i64::try_from(step).unwrap()).unwrap();
+        time = at.strftime("%Y-%m-%dT%H:%M:%SL").to_string();
+        let row = row(&format!("HOTP/T30/4 a - {KEY} 0 0 {used} {time} -"));
+        assert_eq!(row.next, second + 1);
+    }
+    // A line of pam_oath is one in a file of the other kind as well.
+    let text = format!(
+        "HOTP/T30/4 a - {KEY} 0 0 {used} {time} -\nHOTP b - {KEY} 9 520489 2026-11-22T04:19:34L\n"
+    );
+    let contents = contents(&text);
+    assert_eq!((contents.rows[1].next, contents.rows[1].warnings.len()), (10, 0));
+}
+
 #[test]
 fn comments_and_junk_leave_every_other_line_as_it_is() {
     let good = |user: &str, moving: u64| {

@@ -120,6 +120,14 @@ impl Unlocked {
         self.database.role()
     }
 
+    /// `user`'s account; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Image::unlock`], which has verified it before.
+    pub fn account(&self, user: &str) -> Result<Option<Account>, StoreError> {
+        self.database.account(user)
+    }
+
     /// Has `change` revise every account, and settles all messages that wait: what they say is
     /// deleted, that they were asked for still counts.
     ///
