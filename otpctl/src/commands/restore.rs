@@ -113,7 +113,8 @@ fn tell(restored: &Restored, kept: bool, out: &Output) -> Result<(), Failure> {
     out.note("App codes work from the next one on.")?;
     if *counters > 0 {
         out.note(&format!(
-            "{counters} counter tokens need two codes, one after the other, at their next login."
+            "{counters} counter tokens need two codes, one after the other, at their next login; \
+             codes that may have been used are refused before."
         ))?;
     }
     if *issued > 0 {

@@ -1,6 +1,12 @@
 //! What an administrator does with backups, and what people then see.
 
-use std::{fs, os::unix::fs::MetadataExt, thread::sleep, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    sync::atomic::{AtomicBool, Ordering},
+    thread::{self, sleep},
+    time::Duration,
+};
 
 use harness::{
     otpd::{document, issue, items, otpctl_with},
@@ -58,6 +64,42 @@ fn what_was_used_after_a_backup_stays_used() {
             items(&["audit"]).iter().map(|record| record["event"].to_string()).collect();
         assert!(events.contains(&"\"restore\"".to_owned()), "{events:?}");
         assert_eq!(document(&["user", "show", "alice"])["recovery"], 0);
+    });
+}
+
+/// No login fails because of a backup, and what was used while it was made or after it stays used.
+#[test]
+fn backups_are_made_while_people_log_in() {
+    const MOST: usize = 2000;
+    hospital(|world, otpd, people| {
+        let codes = people.counter.codes(0, MOST);
+        let stop = AtomicBool::new(false);
+        let used = thread::scope(|scope| {
+            let busy = scope.spawn(|| {
+                let mut host = world.host();
+                let mut used = 0;
+                while !stop.load(Ordering::SeqCst) && used < MOST {
+                    assert!(login(&mut host, "bob", &[&codes[used]]), "code {used}");
+                    used += 1;
+                }
+                used
+            });
+            for _ in 0..5 {
+                backup(FILE, &[]).ok();
+            }
+            stop.store(true, Ordering::SeqCst);
+            busy.join().unwrap()
+        });
+        let mut host = world.host();
+        for code in &codes[used..used + 5] {
+            assert!(login(&mut host, "bob", &[code]));
+        }
+        otpd.stop();
+        restore(FILE, &[]).ok();
+        otpd.restart();
+        for code in &codes[used.saturating_sub(20)..used + 5] {
+            assert!(!login(&mut host, "bob", &[code]), "{code} again");
+        }
     });
 }
 
