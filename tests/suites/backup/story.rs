@@ -9,8 +9,9 @@ use std::{
 };
 
 use harness::{
-    otpd::{document, issue, items, otpctl_with},
+    otpd::{document, issue, items, otpctl, otpctl_with},
     process::{command, run},
+    terminal::sit,
 };
 
 use super::*;
@@ -124,6 +125,33 @@ fn what_the_replaced_store_knows_counts() {
         assert!(login(&mut host, "bob", &[&people.counter.code()]), "the second of two");
         assert!(!login(&mut host, "alice", &[&people.recovery[0]]), "used after the backup");
         assert!(login(&mut host, "alice", &[&people.recovery[1]]), "never used");
+    });
+}
+
+/// What a person types is not seen, and asked for twice; a no is a no.
+#[test]
+fn at_a_terminal_it_asks() {
+    const WORDS: &str = "four words are enough";
+    let (first, again) = ("Passphrase for the backup: ", "The same again: ");
+    hospital(|_, otpd, _| {
+        let backup = ["backup", FILE];
+        let differing = sit(&otpctl(&backup), &[(first, WORDS), (again, "four other words here")]);
+        assert_eq!(differing.code, 1, "{}", differing.transcript);
+        assert!(differing.transcript.contains("differ"), "{}", differing.transcript);
+        assert!(!fs::exists(FILE).unwrap());
+        let made = sit(&otpctl(&backup), &[(first, WORDS), (again, WORDS)]);
+        assert_eq!(made.code, 0, "{}", made.transcript);
+        assert!(!made.transcript.contains("four"), "{}", made.transcript);
+        otpd.stop();
+        let store = saved_store();
+        let ask = ("Passphrase of the backup: ", WORDS);
+        for (agreed, status) in [("n", 1), ("", 1), ("y", 0)] {
+            let question = ("which has 2 users now? [y/N] ", agreed);
+            let sitting = sit(&otpctl(&["restore", FILE]), &[ask, question]);
+            assert_eq!(sitting.code, status, "{}", sitting.transcript);
+            assert_eq!(saved_store() == store, status == 1, "{agreed}");
+            assert!(!sitting.transcript.contains("four"), "{}", sitting.transcript);
+        }
     });
 }
 
