@@ -6,6 +6,7 @@ mod faults;
 mod files;
 mod migration;
 mod reseal;
+mod schema;
 mod tamper;
 mod writer;
 
