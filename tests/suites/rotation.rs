@@ -6,6 +6,7 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
+    time::Duration,
 };
 
 use harness::{
@@ -18,6 +19,7 @@ use harness::{
     process::{Output, command, command_as, run},
     settings::rounds,
 };
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::delivery::{DIGITS, log_in, reach, resending};
 
@@ -332,6 +334,27 @@ fn a_broken_new_key_is_no_key() {
         otpd.stop();
         fs::remove_file(NEW).unwrap();
         assert_eq!(rotate()["resumed"], false);
+    });
+}
+
+/// A login starts it in the middle: what is the key is decided when the rotation has ended.
+#[test]
+fn a_daemon_that_waits_for_a_rotation_takes_the_key_of_its_end() {
+    World::run(|world| {
+        let mut otpd = world.otpd("");
+        enrol("alice", &[]);
+        otpd.stop();
+        let folder = fs::File::open("/var/lib/otpd").unwrap();
+        let rotation = Flock::lock(folder, FlockArg::LockExclusive).unwrap();
+        fs::rename(KEY, "/etc/otpd/away").unwrap();
+        std::thread::scope(|threads| {
+            let started = threads.spawn(|| otpd.restart());
+            std::thread::sleep(Duration::from_millis(500));
+            fs::rename("/etc/otpd/away", KEY).unwrap();
+            drop(rotation);
+            started.join().unwrap();
+        });
+        assert_eq!(document(&["status"])["key"], "the key file /etc/otpd/kek, version 1");
     });
 }
 

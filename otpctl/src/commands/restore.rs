@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::program::{Task, need_root};
 use crate::render::{Output, printable};
 use crate::service_manager::without_daemon;
-use crate::{given_file, tty};
+use crate::{given_file, key_credential, tty};
 
 const VERB: &str = "restore";
 /// How an age file begins that is encrypted to a passphrase.
@@ -31,6 +31,9 @@ pub(crate) fn run(args: &Restore, out: &Output) -> Result<(), Failure> {
     };
     let about = |failure| about(args, failure);
     let (mut task, offer) = offered(&request, &opener, &file).map_err(about)?;
+    if offer.needs_key {
+        key_credential::refuse_unseen(VERB)?;
+    }
     agree(args, &offer, out)?;
     if offer.needs_key {
         request.make_key = true;

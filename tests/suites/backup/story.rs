@@ -155,6 +155,26 @@ fn at_a_terminal_it_asks() {
     });
 }
 
+/// A key that is a credential is seen while otpd runs; it is no missing one for that.
+#[test]
+fn no_key_is_made_beside_a_credential() {
+    hospital(|_, otpd, _| {
+        backup(FILE, &["--with-key"]).ok();
+        otpd.stop();
+        [STORE, KEY].iter().for_each(|path| fs::remove_file(path).unwrap());
+        let credential = "/etc/credstore.encrypted/otpd.kek";
+        fs::create_dir_all("/etc/credstore.encrypted").unwrap();
+        fs::write(credential, "sealed").unwrap();
+        let refused = restore(FILE, &[]);
+        assert_eq!(refused.code(), 1, "{refused:?}");
+        assert!(refused.stderr.contains(credential), "{refused:?}");
+        assert!([STORE, KEY].iter().all(|path| !Path::new(path).exists()));
+        fs::remove_file(credential).unwrap();
+        restore(FILE, &[]).ok();
+        otpd.restart();
+    });
+}
+
 /// What age and SQLite see without otpd.
 #[test]
 fn a_backup_can_be_read_by_age_and_sqlite() {

@@ -65,13 +65,15 @@ impl Gathered {
         };
         let file = self.files.len();
         self.files.push(path);
+        // Never the file's own word where its place says whose it is: that user has written it.
+        let owner = request.user.as_ref().or(user.as_ref());
         // Where lines are for certain users, one of them is looked for; else all are theirs.
-        let only = request.user.as_ref().filter(|_| format.names_accounts());
+        let only = owner.filter(|_| format.names_accounts());
         let others = |user: &Option<String>| {
             only.is_some_and(|only| user.as_ref().is_some_and(|user| user != only))
         };
         for row in contents.rows.into_iter().filter(|row| !others(&row.user)) {
-            let own = request.user.clone().or_else(|| row.user.clone()).or_else(|| user.clone());
+            let own = owner.cloned().or_else(|| row.user.clone());
             self.found(file, own, row);
         }
         for Reject { line, user: own, reason } in contents.rejects {

@@ -6,7 +6,7 @@ use otp_core::{
     account::Account,
     token::{Algorithm, State},
 };
-use otp_ipc::maintenance::import::Report;
+use otp_ipc::maintenance::import::{Report, Source};
 use tempfile::TempDir;
 
 use super::{gather::Found, *};
@@ -300,6 +300,31 @@ fn a_user_that_is_named_gets_what_is_theirs() {
     assert!(nobodys.rejects[0].reason.contains("--user"), "{nobodys:?}");
     let odd = Request { user: Some("../bob".into()), ..Request::default() };
     assert!(house.import_with(&odd, &[google]).rejects[0].reason.contains("user name"));
+}
+
+/// Users write what is in their homes.
+#[test]
+fn a_file_in_a_home_adds_to_no_other_user() {
+    let house = House::new("");
+    let uri = "otpauth://totp/alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n";
+    let csv = "# version: 2\nalice, , , S1, 000102030405060708090a0b0c0d0e0f10111213, hotp, 6\n";
+    let lines = line("alice", 1, 0) + &line("bob", 2, 0);
+    for (format, text) in [(None, uri), (Some("otpauth"), uri), (None, csv), (Some("oath"), &lines)]
+    {
+        let source = Source {
+            path: "/home/bob/x".into(),
+            user: Some("bob".into()),
+            format: format.map(str::to_owned),
+            refused: None,
+        };
+        let circumstances = Circumstances { now_ms: NOW, zone: TimeZone::UTC, key: None };
+        let mut gathered = Gathered::default();
+        gathered.read(source, text.as_bytes(), &Request::default(), &circumstances);
+        assert_eq!(gathered.tokens.get("bob").map_or(0, Vec::len), 1, "{text}");
+        house.apply(&Request::default(), gathered);
+        assert!(house.tokens("alice").is_empty(), "{text}");
+    }
+    assert_eq!(house.tokens("bob").len(), 3);
 }
 
 /// A pending token could be confirmed later without the proof that the user can now give.

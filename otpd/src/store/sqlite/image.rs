@@ -76,6 +76,7 @@ impl Image {
         mistrust(&connection)?;
         let schema = schema::version(&connection)?;
         schema::upgrade(&connection)?;
+        schema::verify(&connection)?;
         let check = "PRAGMA integrity_check(1)";
         let found: String = connection.query_row(check, [], |row| row.get(0))?;
         if found != "ok" {

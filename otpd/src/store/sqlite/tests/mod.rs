@@ -8,6 +8,7 @@ mod image;
 mod migration;
 mod replace;
 mod reseal;
+mod schema;
 mod tamper;
 mod writer;
 
