@@ -10,6 +10,7 @@ use nix::sys::termios::{
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
+use crate::render::folded;
 
 /// What interrupts, unless the terminal is set otherwise.
 const CTRL_C: u8 = 3;
@@ -73,9 +74,10 @@ pub(crate) fn agree(question: &str, yes: bool) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{question}: nobody can be asked here; give --yes")));
     }
     let mut terminal = terminal().map_err(unreadable)?;
-    write!(terminal, "{question}? [y/N] ").map_err(unreadable)?;
+    let asked = folded(&format!("{question}? [y/N]"));
+    write!(terminal, "{asked} ").map_err(unreadable)?;
     let reply = line(&mut terminal, None).map_err(unreadable)?.unwrap_or_default();
-    if matches!(reply.as_slice(), b"y" | b"Y" | b"yes") {
+    if reply.eq_ignore_ascii_case(b"y") || reply.eq_ignore_ascii_case(b"yes") {
         return Ok(());
     }
     Err(Failure::failed("nothing was changed"))
