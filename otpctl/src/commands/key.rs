@@ -43,7 +43,7 @@ fn rotate(yes: bool, out: &Output) -> Result<(), Failure> {
              seconds. Backups from before need the present key, which is kept.",
         );
     }
-    tty::agree("give the store a new key", yes)?;
+    tty::agree("Give the store a new key", yes)?;
     let task = start(Step::Replace, credential.as_ref())?.ready()?;
     let done = without_daemon(VERB, || {
         let done = answer(task)?;

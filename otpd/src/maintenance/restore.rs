@@ -184,6 +184,11 @@ impl Backup {
             made_ms: self.header.made_ms,
             users: self.census.users,
             tokens: self.census.tokens,
+            sealed_with: match self.store.role() {
+                Role::Present | Role::New => None,
+                Role::Retired => Some("a key that was replaced".to_owned()),
+                Role::Given => Some(BACKUP_KEY.to_owned()),
+            },
             present,
             needs_key: self.needs_key,
         }

@@ -168,7 +168,7 @@ fn no_key_is_made_beside_a_credential() {
         let refused = restore(FILE, &[]);
         assert_eq!(refused.code(), 1, "{refused:?}");
         assert!(refused.stderr.contains(credential), "{refused:?}");
-        assert!([STORE, KEY].iter().all(|path| !Path::new(path).exists()));
+        assert!([STORE, KEY].iter().all(|path| !fs::exists(path).unwrap()));
         fs::remove_file(credential).unwrap();
         restore(FILE, &[]).ok();
         otpd.restart();
