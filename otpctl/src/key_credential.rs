@@ -76,6 +76,23 @@ impl KeyCredential {
     }
 }
 
+/// Refuses where the machine seems to have no key only because it is a credential, which systemd
+/// passes on while otpd runs: otpd would not take one that is made beside it.
+///
+/// # Errors
+/// Where there is such a credential.
+pub(crate) fn refuse_unseen(verb: &str) -> Result<(), Failure> {
+    let mut places = [PLACE].into_iter().chain(ELSEWHERE);
+    match places.find(|place| Path::new(place).exists()) {
+        None => Ok(()),
+        Some(place) => Err(Failure::failed(format!(
+            "{verb}: the key is a credential, {place}, which is at hand only while otpd runs; put \
+             its text where the key file is until this is done (systemd-creds decrypt {NAME} \
+             {place} /etc/otpd/kek), or move it away for a new key"
+        ))),
+    }
+}
+
 /// Gives the present credential a second name, or finds that it has one.
 fn keep(version: u32) -> Result<PathBuf, Failure> {
     let failed = |error| Failure::write(PLACE, &error);

@@ -5,11 +5,12 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 
 use nix::sys::termios::{
-    LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
+    FlushArg, LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcflush, tcgetattr, tcsetattr,
 };
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
+use crate::render::folded;
 
 /// What interrupts, unless the terminal is set otherwise.
 const CTRL_C: u8 = 3;
@@ -73,9 +74,12 @@ pub(crate) fn agree(question: &str, yes: bool) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{question}: nobody can be asked here; give --yes")));
     }
     let mut terminal = terminal().map_err(unreadable)?;
-    write!(terminal, "{question}? [y/N] ").map_err(unreadable)?;
+    // What was typed before the question was seen is no answer to it.
+    let _ = tcflush(&terminal, FlushArg::TCIFLUSH);
+    let asked = folded(&format!("{question}? [y/N]"));
+    write!(terminal, "{asked} ").map_err(unreadable)?;
     let reply = line(&mut terminal, None).map_err(unreadable)?.unwrap_or_default();
-    if matches!(reply.as_slice(), b"y" | b"Y" | b"yes") {
+    if reply.eq_ignore_ascii_case(b"y") || reply.eq_ignore_ascii_case(b"yes") {
         return Ok(());
     }
     Err(Failure::failed("nothing was changed"))

@@ -13,7 +13,7 @@ use otpd::{
     keys::{Keyring, Role, rotation::Owner},
     maintenance::{self, Task},
     notify, process, service,
-    store::sqlite::{self, Initialised, Options, SqliteStore},
+    store::sqlite::{self, Initialised, Options, SqliteStore, lock::Lock},
 };
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -186,6 +186,8 @@ async fn run(
     listener: std::os::unix::net::UnixListener,
 ) -> Result<(), Failure> {
     let owner = nix::unistd::geteuid().as_raw();
+    // Not before a rotation has ended: the keys that it began with are not those of its store.
+    let settled = Lock::shared(&loaded.config.store.path)?;
     let ring = Keyring::load(credentials().as_deref(), &loaded.config.key_file, owner)?;
     let options = Options { owner, audit_rows: loaded.config.store.audit_rows };
     let store = Arc::new(SqliteStore::open(&loaded.config.store.path, &ring, options)?);
@@ -195,7 +197,7 @@ async fn run(
         );
     }
     ring.unusable().iter().for_each(|error| log::warn!("daemon: {error}"));
-    drop(ring);
+    drop((ring, settled));
     let facts = Facts {
         key: store.key_source().to_owned(),
         credentials: credentials(),

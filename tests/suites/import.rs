@@ -130,7 +130,7 @@ fn what_is_rejected_keeps_the_rest_out() {
             "/run/e2e/users.oath:2: nobody.here: this system knows no such user",
             "/run/e2e/users.oath:3: bob: field 3 is a PIN",
             "/run/e2e/users.oath:4: this is no token",
-            "nothing is changed: 3 entries are rejected",
+            "nothing is changed; correct the 3 rejects",
         ] {
             assert!(failed.stderr.contains(told), "{told}: {}", failed.stderr);
         }

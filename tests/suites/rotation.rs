@@ -6,6 +6,7 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
+    time::Duration,
 };
 
 use harness::{
@@ -18,6 +19,7 @@ use harness::{
     process::{Output, command, command_as, run},
     settings::rounds,
 };
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::delivery::{DIGITS, log_in, reach, resending};
 
@@ -206,7 +208,7 @@ fn killed_at_any_point_it_locks_nobody_out() {
         let (mut version, mut seen) = (2, [0; 4]);
         for kill in 0..kills {
             let of = if kill % 3 == 0 { &writes } else { &others };
-            let (call, n) = &of[kill * of.len() / kills];
+            let (call, n) = &of[kill * (of.len() - 1) / (kills - 1)];
             let when = format!("killed at {call} {n}");
             let prepared = people.prepare();
             let before = fs::read(KEY).unwrap();
@@ -298,6 +300,21 @@ fn a_lost_key_is_said_and_never_made_anew() {
     });
 }
 
+/// The credentials that the configuration names are there only while the daemon runs.
+#[test]
+fn what_providers_need_is_not_needed() {
+    World::run(|world| {
+        world.otpd("").stop();
+        let provider = "[budget]\ncountries = [\"+49\"]\n[provider.sms.main]\ntype = \"http\"\n\
+            url = \"https://gw.example/\"\ntext_key = \"t\"\nphone_key = \"n\"\nauth = \"bearer\"\n\
+            token = { credential = \"sms.token\" }\n";
+        fs::write(harness::otpd::CONFIGURATION, provider).unwrap();
+        let checked = otpctl_with(&["config", "check"], b"");
+        assert!(checked.stderr.contains("has passed no credentials"), "{checked:?}");
+        assert_eq!(rotate()["key_version"], 2);
+    });
+}
+
 /// What lies around as a new key keeps nobody out, and is not taken where it cannot be used.
 #[test]
 fn a_broken_new_key_is_no_key() {
@@ -317,6 +334,27 @@ fn a_broken_new_key_is_no_key() {
         otpd.stop();
         fs::remove_file(NEW).unwrap();
         assert_eq!(rotate()["resumed"], false);
+    });
+}
+
+/// A login starts it in the middle: what is the key is decided when the rotation has ended.
+#[test]
+fn a_daemon_that_waits_for_a_rotation_takes_the_key_of_its_end() {
+    World::run(|world| {
+        let mut otpd = world.otpd("");
+        enrol("alice", &[]);
+        otpd.stop();
+        let folder = fs::File::open("/var/lib/otpd").unwrap();
+        let rotation = Flock::lock(folder, FlockArg::LockExclusive).unwrap();
+        fs::rename(KEY, "/etc/otpd/away").unwrap();
+        std::thread::scope(|threads| {
+            let started = threads.spawn(|| otpd.restart());
+            std::thread::sleep(Duration::from_millis(500));
+            fs::rename("/etc/otpd/away", KEY).unwrap();
+            drop(rotation);
+            started.join().unwrap();
+        });
+        assert_eq!(document(&["status"])["key"], "the key file /etc/otpd/kek, version 1");
     });
 }
 

@@ -55,7 +55,8 @@ pub(crate) struct Restore {
     /// Take the passphrase from the first line of this file; - is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// Let recovery codes stay good, those too that were used since the backup
+    /// Let recovery codes stay good, those too that were used since the backup, unless the store
+    /// that is replaced is intact and knows them
     #[arg(long)]
     pub(crate) keep_recovery_codes: bool,
     /// Replace another store, one that the backup is not of, though it has users

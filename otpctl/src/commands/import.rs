@@ -1,6 +1,7 @@
 //! `otpctl import`
 
 use std::fmt::Write as _;
+use std::io::IsTerminal;
 use std::path::Path;
 
 use otp_ipc::maintenance::import::{Rejected, Report, Request, Source};
@@ -9,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::cli::Import;
 use crate::failure::Failure;
 use crate::program::Task;
-use crate::render::{Output, printable};
+use crate::render::{Output, folded, printable};
 use crate::secret_file::SecretFile;
 use crate::sources::{self, Bytes, Resident, Template};
 
@@ -17,6 +18,8 @@ use crate::sources::{self, Bytes, Resident, Template};
 const LONGEST_KEY: u64 = 4096;
 /// Different warnings that a person is shown.
 const WARNINGS: usize = 20;
+/// Rejects that a terminal shows: the summary above them stays on the screen.
+const REJECTS: usize = 10;
 
 /// Gives the files to otpd's own program and shows what it made of them.
 pub(crate) fn run(args: &Import, out: &Output) -> Result<(), Failure> {
@@ -41,12 +44,24 @@ pub(crate) fn run(args: &Import, out: &Output) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("import: otpd's answer: {error}")))?;
     show(&report, out)?;
     tell_rejects(&report, rejects, out)?;
-    if report.applied && (report.rejects.is_empty() || !report.tokens.is_empty()) {
-        return Ok(());
+    result(&report, args.user.as_deref())
+}
+
+/// Whether it was done, and what is to do where it was not.
+fn result(report: &Report, user: Option<&str>) -> Result<(), Failure> {
+    let failed = |why: String| Err(Failure::failed(format!("import: nothing is changed; {why}")));
+    match (report.tokens.is_empty(), report.rejected) {
+        (true, 0) => {
+            let whose = user.map_or(String::new(), |user| format!(" of {user}"));
+            failed(format!("the files have no token{whose}"))
+        }
+        (true, _) => failed("correct what is rejected".into()),
+        (false, _) if report.applied => Ok(()),
+        (false, rejected) => {
+            let what = count(rejected, "reject", "rejects");
+            failed(format!("correct the {what}, or add --accepted"))
+        }
     }
-    let what = count(report.rejected, "entry is", "entries are");
-    let next = if report.applied { "correct them" } else { "correct them, or add --accepted" };
-    Err(Failure::failed(format!("import: nothing is changed: {what} rejected; {next}")))
 }
 
 fn key(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -97,7 +112,7 @@ fn show(report: &Report, out: &Output) -> Result<(), Failure> {
     let users = count(report.users, "user", "users");
     let (known, raised, rejected) = (report.known, report.raised, report.rejected);
     out.note(&format!(
-        "{would}{added} added, {known} known already, {raised} of these used elsewhere since, \
+        "{would}{added} added, {known} known already, {raised} of these brought up to date, \
          {rejected} rejected; {users}."
     ))?;
     warn(report, out)?;
@@ -130,7 +145,7 @@ fn warn(report: &Report, out: &Output) -> Result<(), Failure> {
         }
     }
     for (text, place, more) in texts.iter().take(WARNINGS) {
-        let more = if *more == 0 { String::new() } else { format!(" (and {more} more)") };
+        let more = if *more == 0 { String::new() } else { format!("; the same of {more} more") };
         out.note(&format!("{place}: {text}{more}"))?;
     }
     if texts.len() > WARNINGS {
@@ -144,22 +159,42 @@ fn tell_rejects(report: &Report, file: Option<SecretFile>, out: &Output) -> Resu
     if report.rejects.is_empty() {
         return Ok(());
     }
-    let mut text = String::new();
-    for Rejected { file, line, user, reason } in &report.rejects {
-        let place = if *line == 0 { file.clone() } else { format!("{file}:{line}") };
-        let user = user.as_ref().map_or(String::new(), |user| format!("{user}: "));
-        let _ = writeln!(text, "{}", printable(&format!("{place}: {user}{reason}")));
-    }
     match file {
         Some(file) => {
-            let path = file.write(text.as_bytes())?;
+            let path = file.write(lines(&report.rejects).as_bytes())?;
             out.note(&format!("What is rejected is in {}.", path.display()))
         }
         None if out.json => Ok(()),
         None => {
             let mut errors = std::io::stderr().lock();
+            let terminal = errors.is_terminal();
+            let text = if terminal { first(&report.rejects) } else { lines(&report.rejects) };
             let written = std::io::Write::write_all(&mut errors, text.as_bytes());
             written.map_err(|error| Failure::write("standard error", &error))
         }
     }
 }
+
+/// One a line.
+fn lines(rejects: &[Rejected]) -> String {
+    let mut text = String::new();
+    for Rejected { file, line, user, reason } in rejects {
+        let place = if *line == 0 { file.clone() } else { format!("{file}:{line}") };
+        let user = user.as_ref().map_or(String::new(), |user| format!("{user}: "));
+        let _ = writeln!(text, "{}", printable(&format!("{place}: {user}{reason}")));
+    }
+    text
+}
+
+/// The first ones, as they fit a terminal, and how many more there are.
+fn first(rejects: &[Rejected]) -> String {
+    let (shown, more) = rejects.split_at(rejects.len().min(REJECTS));
+    let mut text: String = lines(shown).lines().map(|line| folded(line) + "\n").collect();
+    if !more.is_empty() {
+        let _ = writeln!(text, "{} more are rejected; --rejects FILE lists them all.", more.len());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ fn rotate(yes: bool, out: &Output) -> Result<(), Failure> {
              seconds. Backups from before need the present key, which is kept.",
         );
     }
-    tty::agree("give the store a new key", yes)?;
+    tty::agree("Give the store a new key", yes)?;
     let task = start(Step::Replace, credential.as_ref())?.ready()?;
     let done = without_daemon(VERB, || {
         let done = answer(task)?;
@@ -107,10 +107,10 @@ fn told(done: &Rotated, out: &Output) -> Result<(), Failure> {
         users: *users,
         resumed: *resumed,
     };
-    out.done(&document, &first_line(done))?;
     if out.json {
-        return Ok(());
+        return out.done(&document, "");
     }
+    out.note(&first_line(done))?;
     out.note(&format!("Back it up, apart from the store: {key}"))?;
     match kept {
         Some(kept) => out.note(&format!("Backups from before need the key of before: {kept}")),

@@ -1,5 +1,7 @@
 //! `otpctl restore`
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use otp_ipc::maintenance::restore::{LONGEST, Offer, Present, Request, Restored, SECRET};
 use serde_json::json;
@@ -10,10 +12,12 @@ use crate::failure::Failure;
 use crate::program::{Task, need_root};
 use crate::render::{Output, printable};
 use crate::service_manager::without_daemon;
-use crate::{given_file, tty};
+use crate::{given_file, key_credential, tty};
 
 const VERB: &str = "restore";
-/// How an age file begins that is encrypted to a passphrase.
+/// How an age file begins.
+const AGE: &[u8] = b"age-encryption.org/v1\n";
+/// And one that is encrypted to a passphrase.
 const TO_PASSPHRASE: &[u8] = b"age-encryption.org/v1\n-> scrypt ";
 /// Users that are named one by one.
 const NAMED: usize = 10;
@@ -22,6 +26,7 @@ const NAMED: usize = 10;
 pub(crate) fn run(args: &Restore, out: &Output) -> Result<(), Failure> {
     need_root(VERB)?;
     let file = given_file::regular(&args.file, LONGEST, "backup")?;
+    need_age(&args.file, &file)?;
     let opener = opener(args, &file)?;
     let mut request = Request {
         identity: args.identity.is_some(),
@@ -31,6 +36,9 @@ pub(crate) fn run(args: &Restore, out: &Output) -> Result<(), Failure> {
     };
     let about = |failure| about(args, failure);
     let (mut task, offer) = offered(&request, &opener, &file).map_err(about)?;
+    if offer.needs_key {
+        key_credential::refuse_unseen(VERB)?;
+    }
     agree(args, &offer, out)?;
     if offer.needs_key {
         request.make_key = true;
@@ -49,6 +57,15 @@ fn about(args: &Restore, failure: Failure) -> Failure {
     let said = failure.message.strip_prefix("otpd: ").unwrap_or(&failure.message);
     let message = format!("{VERB} {}: {said}", args.file.display());
     Failure { message, ..failure }
+}
+
+/// Whoever named the wrong file is told so before a passphrase or a key is asked for.
+fn need_age(path: &Path, file: &[u8]) -> Result<(), Failure> {
+    if file.starts_with(AGE) {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Failure::failed(format!("{path}: it is no backup, as `otpctl backup` writes them")))
 }
 
 /// What opens the file: the passphrase or secret keys.
@@ -76,7 +93,9 @@ fn offered(request: &Request, opener: &[u8], file: &[u8]) -> Result<(Task, Offer
 fn agree(args: &Restore, offer: &Offer, out: &Output) -> Result<(), Failure> {
     let Offer { users, tokens, .. } = offer;
     let made = time(offer.made_ms, out);
-    let what = format!("the backup of {made} ({users} users, {tokens} tokens)");
+    let sealed = offer.sealed_with.as_ref().map(|key| format!(", sealed with {}", printable(key)));
+    let sealed = sealed.unwrap_or_default();
+    let what = format!("the backup of {made} ({users} users, {tokens} tokens{sealed})");
     let question = match offer.present {
         Present::Missing | Present::Store { users: 0, .. } => format!("Restore {what}"),
         Present::Unreadable => format!("Put {what} in the place of a store that cannot be read"),
@@ -113,7 +132,8 @@ fn tell(restored: &Restored, kept: bool, out: &Output) -> Result<(), Failure> {
     out.note("App codes work from the next one on.")?;
     if *counters > 0 {
         out.note(&format!(
-            "{counters} counter tokens need two codes, one after the other, at their next login."
+            "{counters} counter tokens need two codes, one after the other, at their next login; \
+             codes that may have been used are refused before."
         ))?;
     }
     if *issued > 0 {
@@ -127,6 +147,7 @@ fn tell(restored: &Restored, kept: bool, out: &Output) -> Result<(), Failure> {
             named(users)
         ))?,
     }
+    out.note("Tokens that were removed or disabled since are as they were: do that again.")?;
     if restored.resealed {
         out.note("It is sealed with this machine's key now.")?;
     }
@@ -145,4 +166,22 @@ fn named(users: &[String]) -> String {
         return format!("{} users", users.len());
     }
     users.iter().map(|user| printable(user)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_file_is_no_backup() {
+        let path = Path::new("users.oath");
+        for begins in [TO_PASSPHRASE, b"age-encryption.org/v1\n-> X25519 "] {
+            assert!(need_age(path, begins).is_ok());
+        }
+        for other in [&b""[..], b"HOTP alice - 00", b"age-encryption.org/v2\n", b"SQLite format 3"]
+        {
+            let refused = need_age(path, other).unwrap_err().message;
+            assert!(refused.starts_with("users.oath: it is no backup"), "{refused}");
+        }
+    }
 }

@@ -126,8 +126,10 @@ fn a_document_on_a_terminal_has_the_secret_and_asks_nothing() {
 
 #[test]
 fn removing_asks_first() {
-    let machine = Machine::start();
-    for (keys, code, left) in [(b"n\n", 1, 2), (b"\n\n", 1, 2), (b"y\n", 0, 1)] {
+    for (keys, code, left) in
+        [(&b"n\n"[..], 1, 2), (b"\n\n", 1, 2), (b"y\n", 0, 1), (b"Yes\n", 0, 1)]
+    {
+        let machine = Machine::start();
         let mut terminal = Terminal::run(&machine, "token remove 3f2a91bc", &[]);
         terminal.expect("Remove token 3f2a91bc of alice (phone) for ever? [y/N] ");
         terminal.press(keys);

@@ -39,6 +39,7 @@ pub use template::{Template, Templates};
 pub use watch::{Stamp, Watch};
 
 use provider::Surroundings;
+use secret::Credentials;
 use section::Section;
 use tree::Table;
 
@@ -198,6 +199,19 @@ impl Config {
     /// The first fault that is found. Nothing is read in part: on an error there is no
     /// configuration, and a daemon that has one keeps it.
     pub fn load(main: &Path, credentials: Option<&Path>) -> Result<Loaded, ConfigError> {
+        Self::load_with(main, credentials.map_or(Credentials::Missing, Credentials::Passed))
+    }
+
+    /// The same for what is done beside the daemon, or while it cannot run: nothing is delivered
+    /// and nobody is looked up, and a credential that is not passed is not missed.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_beside(main: &Path, credentials: Option<&Path>) -> Result<Loaded, ConfigError> {
+        Self::load_with(main, credentials.map_or(Credentials::Needless, Credentials::Passed))
+    }
+
+    fn load_with(main: &Path, credentials: Credentials<'_>) -> Result<Loaded, ConfigError> {
         let stamp = Stamp::of(main);
         let sources = file::read_all(main, main == Path::new(DEFAULT_FILE))?;
         let mut tree = Table::new();
@@ -256,7 +270,7 @@ impl Config {
 
     fn read(
         mut root: Section,
-        credentials: Option<&Path>,
+        credentials: Credentials<'_>,
         warnings: &mut Vec<String>,
     ) -> Result<Self, ConfigError> {
         let user = settings::daemon(root.table("daemon")?)?;

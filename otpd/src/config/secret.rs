@@ -31,10 +31,24 @@ const LARGEST: u64 = 4096;
 const FORBIDDEN: u32 = 0o037;
 const ALLOWED: &str = "a text, { file = \"/…\" } and { credential = \"…\" }";
 
+/// Stands for a credential that is not there and not needed.
+const UNREAD: &str = "unread";
+
+/// The credentials of the service manager.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Credentials<'a> {
+    /// They are in this folder.
+    Passed(&'a Path),
+    /// There are none: one that is named is an error.
+    Missing,
+    /// They are there while the daemon runs, and nothing is done that needs one.
+    Needless,
+}
+
 /// Where secrets come from that are not in the configuration's own files.
 pub(super) struct Vault<'a> {
-    /// The service manager's folder of credentials.
-    pub(super) credentials: Option<&'a Path>,
+    /// The service manager's credentials.
+    pub(super) credentials: Credentials<'a>,
     /// The account that otpd runs as, whose files are trusted as root's are.
     pub(super) user: &'a str,
 }
@@ -117,6 +131,9 @@ impl Vault<'_> {
             "file" => absolute(&entry.node.value).ok_or_else(|| refused(ABSOLUTE))?,
             "credential" => {
                 let name = plain_name(&entry.node.value).ok_or_else(|| refused(PLAIN_NAME))?;
+                if matches!(self.credentials, Credentials::Needless) {
+                    return Ok((Hidden::from(UNREAD), node.toml()));
+                }
                 self.credential(&name).map_err(|why| place.error(format!("{path}: {why}")))?
             }
             _ => return Err(wrong()),
@@ -134,7 +151,10 @@ impl Vault<'_> {
                  otpd.service (only the service itself can read it)"
             )
         };
-        self.credentials.map(|folder| folder.join(name)).ok_or_else(missing)
+        match self.credentials {
+            Credentials::Passed(folder) => Ok(folder.join(name)),
+            Credentials::Missing | Credentials::Needless => Err(missing()),
+        }
     }
 
     /// A regular file of root's or the daemon's that others cannot read, at most 4 KiB of UTF-8;

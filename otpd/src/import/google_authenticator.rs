@@ -294,8 +294,9 @@ fn scratch_codes(bytes: &[u8], warnings: &mut Vec<String>) -> Vec<Digits> {
     }
     if !codes.is_empty() {
         let left = codes.len();
-        warnings
-            .push(format!("{left} scratch codes of 8 digits; replace them: otpctl recovery new"));
+        warnings.push(format!(
+            "{left} scratch codes of 8 digits; replace them: otpctl recovery new USER"
+        ));
     }
     codes
 }

@@ -75,6 +75,12 @@ impl Format {
         matches!(self.name, "oath" | "freeipa")
     }
 
+    /// Whether it is what somebody's app exports, whose accounts are anywhere.
+    #[must_use]
+    pub fn is_of_an_app(&self) -> bool {
+        matches!(self.name, "google-export" | "aegis" | "andotp")
+    }
+
     /// What a file of this kind tells.
     ///
     /// # Errors

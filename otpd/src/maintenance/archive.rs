@@ -32,6 +32,8 @@ const MOST_WORK: u8 = 20;
 const AGE: &[u8] = b"age-encryption.org/v1\n";
 /// How a secret key of age's begins.
 const IDENTITY: &str = "AGE-SECRET-KEY-1";
+/// How secret keys of its plugins begin as well.
+const SECRET_KEY: &str = "AGE-";
 
 /// What a backup says of the store that it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,9 +80,15 @@ pub(super) enum Refusal {
     #[error("the passphrase is no text in UTF-8")]
     NoText,
     #[error(
-        "{0:?} is not a recipient of age's: those begin with \"age1\"; make one with age-keygen"
+        "recipient {0} is a secret key of age's: name its public key, which `age-keygen -y FILE` \
+         prints; whoever reads the secret key opens the backups"
     )]
-    NoRecipient(String),
+    SecretRecipient(usize),
+    #[error(
+        "recipient {0} is no public key of age's, or a character of it is wrong: age1 and 58 more \
+         characters, as `age-keygen -y FILE` prints them"
+    )]
+    NoRecipient(usize),
     #[error(
         "the identity file has no secret key: a line that begins with {IDENTITY}, as age-keygen \
          writes it; where the file is encrypted itself, decrypt it first"
@@ -124,10 +132,18 @@ impl Reader {
     /// Whoever has the secret key of one of `recipients`.
     ///
     /// # Errors
-    /// [`Refusal::NoRecipient`].
+    /// [`Refusal::NoRecipient`], [`Refusal::SecretRecipient`]: which of them, from 1. It is not
+    /// repeated, as it may be anything that was pasted.
     pub(super) fn recipients(recipients: &[String]) -> Result<Self, Refusal> {
-        let parse = |text: &String| text.parse().map_err(|_| Refusal::NoRecipient(text.clone()));
-        Ok(Self::Recipients(recipients.iter().map(parse).collect::<Result<_, _>>()?))
+        let parse = |(number, text): (usize, &String)| {
+            let secret = text.to_ascii_uppercase().starts_with(SECRET_KEY);
+            text.parse().map_err(|_| match secret {
+                true => Refusal::SecretRecipient(number),
+                false => Refusal::NoRecipient(number),
+            })
+        };
+        let parsed = (1..).zip(recipients).map(parse);
+        Ok(Self::Recipients(parsed.collect::<Result<_, _>>()?))
     }
 }
 

@@ -79,7 +79,7 @@ pub fn run(task: Task, file: &Path, credentials: Option<PathBuf>) -> Result<(), 
         return Err("only root may do this".into());
     }
     journal::init(false, log::LevelFilter::Info)?;
-    let loaded = Config::load(file, credentials.as_deref())?;
+    let loaded = Config::load_beside(file, credentials.as_deref())?;
     let account = process::daemon_account(&loaded.config.user)?;
     let site = Site { loaded, account, credentials };
     match task {

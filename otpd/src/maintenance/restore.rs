@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use jiff::Timestamp;
 use otp_core::{
     account::Account,
-    restore::restored,
+    restore::{overtaken, restored},
     token::{Factor, Rejoin},
 };
 use otp_ipc::maintenance::{
@@ -184,6 +184,11 @@ impl Backup {
             made_ms: self.header.made_ms,
             users: self.census.users,
             tokens: self.census.tokens,
+            sealed_with: match self.store.role() {
+                Role::Present | Role::New => None,
+                Role::Retired => Some("a key that was replaced".to_owned()),
+                Role::Given => Some(BACKUP_KEY.to_owned()),
+            },
             present,
             needs_key: self.needs_key,
         }
@@ -207,8 +212,12 @@ impl Backup {
         };
         let config = &site.loaded.config;
         let keep = request.keep_recovery_codes;
-        self.store
-            .revise(|user, account| revise(user, account, config, keep, now_ms, &mut done))?;
+        let replaced = self.knows_more(site, present);
+        self.store.revise(|user, account| {
+            revise(user, account, config, keep, now_ms, &mut done);
+            let known = replaced.as_ref().and_then(|store| store.account(user).ok().flatten());
+            known.iter().for_each(|known| overtaken(account, known));
+        })?;
         done.resealed = self.reseal(present)?;
         let event = event(&done, now_ms);
         self.store.record(&event)?;
@@ -217,6 +226,18 @@ impl Backup {
         Journal::default().write(&event);
         done.replaced = replaced.map(|path| path.display().to_string());
         Ok(done)
+    }
+
+    /// The store that is replaced, where it is the same one and intact: it knows which codes were
+    /// used since the backup.
+    fn knows_more(&self, site: &Site, present: &image::Present) -> Option<Unlocked> {
+        let image::Present::Store(found) = present else { return None };
+        if self.other(found) {
+            return None;
+        }
+        let copied = image::copy(site.store(), site.owner());
+        let opened = copied.and_then(|bytes| Image::read(&bytes)?.unlock(&self.ring));
+        opened.inspect_err(|error| log::warn!("restore: the store that is replaced: {error}")).ok()
     }
 
     /// Seals the store with this machine's key, where it is not; whether it was not.

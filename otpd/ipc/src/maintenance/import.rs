@@ -76,7 +76,7 @@ pub struct Report {
 }
 
 /// A token that is taken.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Taken {
     /// Where it stands.
     pub file: String,

@@ -29,6 +29,9 @@ pub struct Offer {
     pub users: u64,
     /// Tokens in it, of any state.
     pub tokens: u64,
+    /// What its key is, for people, where it is not this machine's present one: who has that key
+    /// may have written it.
+    pub sealed_with: Option<String>,
     /// What is in the store's place.
     pub present: Present,
     /// The machine has no key: it is to be asked again with [`Request::make_key`].

@@ -8,11 +8,7 @@ mod sendmail;
 mod smpp;
 mod smtp;
 
-use std::{
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use data_encoding::BASE64;
 use otp_core::contact::Channel as Medium;
@@ -22,7 +18,7 @@ use super::{
     Store,
     duration::SECOND,
     error::{ConfigError, Place},
-    secret::Vault,
+    secret::{Credentials, Vault},
     section::{Section, quoted, text},
     settings::{ABSOLUTE, PLAIN_NAME, absolute, plain_name},
     show::Text,
@@ -51,7 +47,7 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl<'a> Surroundings<'a> {
-    pub(super) fn new(credentials: Option<&'a Path>, user: &'a str, store: &Store) -> Self {
+    pub(super) fn new(credentials: Credentials<'a>, user: &'a str, store: &Store) -> Self {
         let host = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
         let state = store.path.parent().unwrap_or(&store.path).to_owned();
         Self { vault: Vault { credentials, user }, host, state }

@@ -150,6 +150,10 @@ fn a_secret_may_be_a_credential() {
         token(&folder).unwrap_err(),
         "DIR/otpd.toml:7:24: provider.sms.p.token: the service manager has passed no credentials: add LoadCredential=sms.token:/… to otpd.service (only the service itself can read it)"
     );
+    // Beside the daemon it is not needed.
+    let file = folder.path("otpd.toml");
+    let beside = Config::load_beside(&file, None).unwrap();
+    assert!(beside.config.to_string().contains("sms.token"), "{}", beside.config);
     folder.write("credentials/sms.token", b"geheim\n");
     assert_eq!(token(&folder).as_deref(), Ok("geheim"));
     folder.write("otpd.toml", format!("{BEARER}token = {{ credential = \"other\" }}").as_bytes());

@@ -102,9 +102,28 @@ fn identities_are_read_as_age_keygen_writes_them() {
     }
     let half = format!("{secret}\nssh-ed25519 AAAA\n");
     assert_eq!(Opener::identities(half.as_bytes()).map(|_| ()), Err(Refusal::NoIdentity));
-    for bad in ["", "age1", "ssh-ed25519 AAAA", secret] {
-        let refused = Reader::recipients(&[bad.to_owned()]).map(|_| ()).unwrap_err();
-        assert!(!refused.to_string().contains("AGE-SECRET-KEY-1Q"), "{refused}");
+}
+
+/// An identity file taken for the public key is near at hand: its secret goes to no message.
+#[test]
+fn what_is_no_recipient_is_told_by_its_place_and_never_shown() {
+    use age::secrecy::ExposeSecret;
+    let identity = x25519::Identity::generate();
+    let (public, secret) = (identity.to_public().to_string(), identity.to_string());
+    let secret = secret.expose_secret();
+    let mistyped = format!("{public}x");
+    for (bad, refused) in [
+        ("", Refusal::NoRecipient(2)),
+        ("age1", Refusal::NoRecipient(2)),
+        (mistyped.as_str(), Refusal::NoRecipient(2)),
+        ("ssh-ed25519 AAAA", Refusal::NoRecipient(2)),
+        (secret, Refusal::SecretRecipient(2)),
+        (&secret.to_lowercase(), Refusal::SecretRecipient(2)),
+        (&secret[..40], Refusal::SecretRecipient(2)),
+    ] {
+        let found = Reader::recipients(&[public.clone(), bad.to_owned()]).map(|_| ()).unwrap_err();
+        assert_eq!(found, refused);
+        assert!(bad.len() < 5 || !found.to_string().contains(bad), "{found}");
     }
 }
 

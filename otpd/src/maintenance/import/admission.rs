@@ -19,6 +19,9 @@ use crate::{
 
 /// Highest counter that is believed: no device comes so far.
 const MOST_COUNTER: u64 = 1 << 40;
+/// Why a key in a user's own file is not taken.
+const OTHER_KEY: &str = "the user has a token, and this is another key: whoever can write the file \
+                         may have put it there; to take it all the same, name the user with --user";
 /// Longest label in bytes.
 const LONGEST_LABEL: usize = 128;
 
@@ -55,12 +58,15 @@ impl Admission<'_> {
     pub(super) fn take_all(&self, account: &mut Option<Account>, rows: &[Found]) -> Vec<Fate> {
         let mut own = account.take().unwrap_or_default();
         let new = own == Account::default();
-        let before = own.uid;
+        let (before, enrolled) = (own.uid, own.enrolled());
         let mut fates = Vec::with_capacity(rows.len());
-        for Found { file, row } in rows {
+        for Found { file, row, own_word } in rows {
             let (file, line) = (*file, row.line);
+            let known = own.tokens.iter().any(|token| token.secret == row.secret);
             let outcome = match stranger(&self.person.name, before, Some(self.person.uid)) {
                 Some(why) => Err(why),
+                // A hijacked session must not enrol itself by a file in the user's home.
+                None if *own_word && enrolled && !known => Err(OTHER_KEY.to_owned()),
                 None => self.take(&mut own, row),
             };
             fates.push(Fate { file, line, outcome });

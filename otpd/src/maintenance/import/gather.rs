@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use otp_core::account::UserName;
+use otp_core::account::{UserName, escaped};
 use otp_ipc::maintenance::import::{FORMATS, Request, Source};
 
 use crate::import::{Circumstances, Format, Reject, Row};
@@ -11,6 +11,8 @@ use crate::import::{Circumstances, Format, Reject, Row};
 pub(super) struct Found {
     pub(super) file: usize,
     pub(super) row: Row,
+    /// Whoever it is for may have written it: it lies in their home, and nobody said whose it is.
+    pub(super) own_word: bool,
 }
 
 /// What is not taken, and why.
@@ -65,14 +67,23 @@ impl Gathered {
         };
         let file = self.files.len();
         self.files.push(path);
+        // Never the file's own word where its place says whose it is: that user has written it.
+        let owner = request.user.as_ref().or(user.as_ref());
         // Where lines are for certain users, one of them is looked for; else all are theirs.
-        let only = request.user.as_ref().filter(|_| format.names_accounts());
+        let only = owner.filter(|_| format.names_accounts());
         let others = |user: &Option<String>| {
             only.is_some_and(|only| user.as_ref().is_some_and(|user| user != only))
         };
-        for row in contents.rows.into_iter().filter(|row| !others(&row.user)) {
-            let own = request.user.clone().or_else(|| row.user.clone()).or_else(|| user.clone());
-            self.found(file, own, row);
+        let own_word = request.user.is_none() && user.is_some();
+        for mut row in contents.rows.into_iter().filter(|row| !others(&row.user)) {
+            // What people call their accounts elsewhere is no user here.
+            let told = row.user.take().filter(|_| !format.is_of_an_app());
+            if let (Some(told), Some(owner)) = (&told, owner)
+                && told != owner
+            {
+                row.warnings.push(format!("the file says that it is {}'s", escaped(told)));
+            }
+            self.found(owner.cloned().or(told), Found { file, row, own_word });
         }
         for Reject { line, user: own, reason } in contents.rejects {
             if !others(&own) {
@@ -82,12 +93,12 @@ impl Gathered {
         }
     }
 
-    fn found(&mut self, file: usize, user: Option<String>, row: Row) {
-        let line = row.line;
+    fn found(&mut self, user: Option<String>, found: Found) {
+        let (file, line) = (found.file, found.row.line);
         let parsed = user.as_deref().map(UserName::parse).transpose();
         let reason = match (parsed, user) {
             (Ok(Some(_)), Some(user)) => {
-                return self.tokens.entry(user).or_default().push(Found { file, row });
+                return self.tokens.entry(user).or_default().push(found);
             }
             (Err(error), _) => error.to_string(),
             _ => "the file does not say whose this is; name the user with --user".to_owned(),

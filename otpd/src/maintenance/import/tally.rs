@@ -68,7 +68,7 @@ impl Tally {
 
     /// Nothing of this user's is taken.
     pub(super) fn refuse(&mut self, user: &str, rows: Vec<Found>, reason: &str) {
-        for Found { file, row } in rows {
+        for Found { file, row, .. } in rows {
             let (user, reason) = (Some(user.to_owned()), reason.to_owned());
             self.refused.push(Refused { file, line: row.line, user, reason });
         }

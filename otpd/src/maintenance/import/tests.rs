@@ -6,7 +6,7 @@ use otp_core::{
     account::Account,
     token::{Algorithm, State},
 };
-use otp_ipc::maintenance::import::Report;
+use otp_ipc::maintenance::import::{Report, Source};
 use tempfile::TempDir;
 
 use super::{gather::Found, *};
@@ -74,7 +74,8 @@ impl House {
         let format = crate::import::Format::named("oath").unwrap();
         let mut row = format.read(line.as_bytes(), &circumstances).unwrap().rows.remove(0);
         change(&mut row);
-        let tokens = BTreeMap::from([("alice".to_owned(), vec![Found { file: 0, row }])]);
+        let tokens =
+            BTreeMap::from([("alice".to_owned(), vec![Found { file: 0, row, own_word: false }])]);
         let gathered = Gathered { files: vec!["file".into()], tokens, refused: Vec::new() };
         self.apply(&Request::default(), gathered)
     }
@@ -302,6 +303,31 @@ fn a_user_that_is_named_gets_what_is_theirs() {
     assert!(house.import_with(&odd, &[google]).rejects[0].reason.contains("user name"));
 }
 
+/// Users write what is in their homes.
+#[test]
+fn a_file_in_a_home_adds_to_no_other_user() {
+    let uri = "otpauth://totp/alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n";
+    let csv = "# version: 2\nalice, , , S1, 000102030405060708090a0b0c0d0e0f10111213, hotp, 6\n";
+    let lines = line("alice", 1, 0) + &line("bob", 2, 0);
+    for (format, text) in [(None, uri), (Some("otpauth"), uri), (None, csv), (Some("oath"), &lines)]
+    {
+        let house = House::new("");
+        let source = Source {
+            path: "/home/bob/x".into(),
+            user: Some("bob".into()),
+            format: format.map(str::to_owned),
+            refused: None,
+        };
+        let circumstances = Circumstances { now_ms: NOW, zone: TimeZone::UTC, key: None };
+        let mut gathered = Gathered::default();
+        gathered.read(source, text.as_bytes(), &Request::default(), &circumstances);
+        assert_eq!(gathered.tokens.get("bob").map_or(0, Vec::len), 1, "{text}");
+        house.apply(&Request::default(), gathered);
+        assert!(house.tokens("alice").is_empty(), "{text}");
+        assert_eq!(house.tokens("bob").len(), 1, "{text}");
+    }
+}
+
 /// A pending token could be confirmed later without the proof that the user can now give.
 #[test]
 fn pending_tokens_go_as_with_any_token_that_is_active_at_once() {
@@ -323,4 +349,43 @@ fn the_audit_trail_is_bounded() {
     let text: String = names.iter().map(|name| line(name, 1, 0)).collect();
     assert_eq!(counts(&house.import(&text)), (names.len(), 0, 0, 0));
     assert_eq!(house.records(), i64::try_from(RECORDS).unwrap() + 1);
+}
+
+/// Who has moved is not enrolled anew by what a hijacked session puts into their home.
+#[test]
+fn a_file_in_a_home_adds_no_second_key() {
+    let house = House::new("");
+    let circumstances = Circumstances { now_ms: NOW, zone: TimeZone::UTC, key: None };
+    let import = |user: Option<&str>, text: &str| {
+        let request = Request { user: user.map(str::to_owned), ..Request::default() };
+        let mut gathered = Gathered::default();
+        let source = Source {
+            path: "/home/alice/users.oath".to_owned(),
+            user: Some("alice".to_owned()),
+            ..Source::default()
+        };
+        gathered.read(source, text.as_bytes(), &request, &circumstances);
+        house.apply(&request, gathered)
+    };
+    let both = line("alice", 1, 5) + &line("alice", 2, 6);
+    assert_eq!(counts(&import(None, &both)), (2, 0, 0, 0), "the move itself");
+    assert_eq!(counts(&import(None, &line("alice", 1, 8))), (0, 1, 1, 0), "used there since");
+    let other = import(None, &line("alice", 3, 0));
+    assert_eq!(counts(&other), (0, 0, 0, 1));
+    assert!(other.rejects[0].reason.contains("another key"), "{:?}", other.rejects);
+    assert_eq!(house.tokens("alice").len(), 2);
+    assert_eq!(counts(&import(Some("alice"), &line("alice", 3, 0))), (1, 0, 0, 0));
+}
+
+/// What people call their accounts elsewhere makes nobody's token.
+#[test]
+fn an_app_does_not_say_whose_its_accounts_are() {
+    let house = House::new("");
+    let app = r#"[{"secret":"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ","label":"alice","digits":6,
+        "type":"TOTP","algorithm":"SHA1","period":30}]"#;
+    let report = house.import(app);
+    assert_eq!(counts(&report), (0, 0, 0, 1));
+    assert!(report.rejects[0].reason.contains("--user"), "{:?}", report.rejects);
+    let request = Request { user: Some("alice".to_owned()), ..Request::default() };
+    assert_eq!(counts(&house.import_with(&request, &[app])), (1, 0, 0, 0));
 }

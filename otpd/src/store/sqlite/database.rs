@@ -33,7 +33,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// The connection that writes: brings the schema up to date, then verifies the key, the meta
+    /// The connection that writes: brings the schema up to date, then verifies it, the key, the meta
     /// row and that exactly the accounts are there that were last committed.
     ///
     /// # Errors
@@ -44,6 +44,7 @@ impl Database {
             return Err(setup("the file or its file system is read-only; mount it writable"));
         }
         schema::upgrade(&connection)?;
+        schema::verify(&connection)?;
         let database = Self::unlock(connection, ring)?;
         database.verify_accounts()?;
         Ok(database)

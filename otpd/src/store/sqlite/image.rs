@@ -76,6 +76,7 @@ impl Image {
         mistrust(&connection)?;
         let schema = schema::version(&connection)?;
         schema::upgrade(&connection)?;
+        schema::verify(&connection)?;
         let check = "PRAGMA integrity_check(1)";
         let found: String = connection.query_row(check, [], |row| row.get(0))?;
         if found != "ok" {
@@ -118,6 +119,14 @@ impl Unlocked {
     #[must_use]
     pub fn role(&self) -> Role {
         self.database.role()
+    }
+
+    /// `user`'s account; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Image::unlock`], which has verified it before.
+    pub fn account(&self, user: &str) -> Result<Option<Account>, StoreError> {
+        self.database.account(user)
     }
 
     /// Has `change` revise every account, and settles all messages that wait: what they say is

@@ -1,5 +1,7 @@
 //! The schema's versions and how one becomes the next.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::setup;
@@ -70,6 +72,38 @@ pub(super) fn current(connection: &Connection) -> Result<(), StoreError> {
         "the store has schema version {found}, this otpd works with {}; restart otpd",
         MIGRATIONS.len()
     )))
+}
+
+/// Verifies that every table is defined as [`create`] defines it. A definition has a say in every
+/// row that is written: by a conflict clause it can have a failure that is charged, or a code that
+/// is used up, passed over in silence. Other tables and indexes have none.
+///
+/// # Errors
+/// [`StoreError::Setup`] for the first table that is missing or defined in another way.
+pub(super) fn verify(connection: &Connection) -> Result<(), StoreError> {
+    let own = Connection::open_in_memory()?;
+    create(&own)?;
+    let found = tables(connection)?;
+    let changed = |(name, definition): &(String, String)| found.get(name) != Some(definition);
+    match tables(&own)?.into_iter().find(changed) {
+        None => Ok(()),
+        Some((name, _)) => Err(setup(format!(
+            "the definition of the store's table {name} was changed by other hands; restore the \
+             store from a backup"
+        ))),
+    }
+}
+
+/// The tables' definitions without comments, which may have been others in older versions.
+fn tables(connection: &Connection) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut statement =
+        connection.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    let plain = |(name, sql): (String, String)| {
+        let lines = sql.lines().map(|line| line.split_once("--").map_or(line, |(code, _)| code));
+        (name, lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" "))
+    };
+    Ok(rows.map(|row| row.map(plain)).collect::<rusqlite::Result<_>>()?)
 }
 
 fn migrate(connection: &Connection, steps: &[&str], from: usize) -> Result<(), StoreError> {

@@ -4,8 +4,11 @@ mod bulk;
 mod crash;
 mod faults;
 mod files;
+mod image;
 mod migration;
+mod replace;
 mod reseal;
+mod schema;
 mod tamper;
 mod writer;
 
