@@ -84,7 +84,7 @@ fn what_is_not_as_it_was_left_is_refused() {
         ("UPDATE meta SET store = zeroblob(16)", "is not the key of this store"),
         ("PRAGMA user_version = 6", "schema version 6"),
         ("PRAGMA application_id = 7", "not a store of otpd"),
-        ("DROP TABLE token", "no such table"),
+        ("DROP TABLE token", "the store's table token was changed"),
     ] {
         let home = home();
         home.rows().execute_batch(sql).unwrap();
