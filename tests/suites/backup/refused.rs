@@ -43,10 +43,10 @@ fn what_is_no_backup_is_refused_by_name() {
         otpd.stop();
         let store = saved_store();
         for (path, why) in [
-            (file("empty", b""), "not an age file"),
-            (file("garbage", &[0xa5; 5000]), "not an age file"),
-            (file("sqlite", &store[0].1), "not an age file"),
-            (armoured.into(), "not an age file"),
+            (file("empty", b""), "it is no backup"),
+            (file("garbage", &[0xa5; 5000]), "it is no backup"),
+            (file("sqlite", &store[0].1), "it is no backup"),
+            (armoured.into(), "it is no backup"),
             (file("cut", &good[..good.len() - 1]), "cut off"),
             (file("half", &good[..good.len() / 2]), "cut off"),
             (file("header", &good[..60]), "cut off"),
@@ -127,8 +127,8 @@ fn a_backup_that_nobody_could_open_is_not_made() {
             1,
             "UTF-8",
         );
-        unmade(&["--recipient", "age1nobody"], b"", 1, "age1nobody");
-        unmade(&["--recipient", "ssh-ed25519 AAAA"], b"", 1, "not a recipient");
+        unmade(&["--recipient", "age1nobody"], b"", 1, "recipient 1 is no public key of age's");
+        unmade(&["--recipient", "ssh-ed25519 AAAA"], b"", 1, "recipient 1 ");
         unmade(&["--recipients-file", "/run/e2e/none"], b"", 1, "/run/e2e/none");
         fs::write("/run/e2e/none", "# nobody\n\n").unwrap();
         unmade(&["--recipients-file", "/run/e2e/none"], b"", 1, "names no recipient");
