@@ -281,7 +281,7 @@ fn children(pid: i32) -> Vec<i32> {
 /// The import of many users is one transaction, and nobody's login fails for it.
 #[test]
 fn logins_go_on_while_many_users_are_imported() {
-    let many = rounds(2_000, 100_000);
+    let many = rounds(2_000, 20_000);
     World::run_alone(|world| {
         let _otpd = world.otpd("");
         world.stack("login", &[&format!("required {MODULE}")]);
