@@ -46,19 +46,21 @@ pub(super) fn run(site: &Site) -> Result<(), Failure> {
     let options = Options { owner: site.owner(), audit_rows: config.store.audit_rows };
     let store = Bulk::open(site.store(), &ring, options)?;
     let now_ms = SystemClock.now_ms();
-    let export = store.transact(true, |accounts| {
+    // What takes long keeps nobody from writing; the records are on the disk before anything leaves.
+    let export = store.transact(false, |accounts| {
         let mut export = Export::new(&request, writer, now_ms);
         export.take(accounts, &request)?;
-        let leaves = export.leaves();
-        if leaves {
-            accounts.record(&export.summary())?;
-        }
-        Ok((export, leaves))
+        Ok((export, false))
     })?;
     if export.leaves() {
+        let mut records = export.records.clone();
+        records.push(export.summary());
+        store.transact(true, |accounts| {
+            records.iter().try_for_each(|record| accounts.record(record))?;
+            Ok(((), true))
+        })?;
         let journal = Journal::default();
-        export.records.iter().for_each(|record| journal.write(record));
-        journal.write(&export.summary());
+        records.iter().for_each(|record| journal.write(record));
     }
     export.answer(&mut io::stdout().lock())
 }
@@ -87,16 +89,15 @@ impl Export {
         let users = if request.all { accounts.users()? } else { request.users.clone() };
         for user in users.into_iter().collect::<BTreeSet<_>>() {
             accounts.transact(&user, |work| match &work.account {
-                Some(account) => work.audit = self.account(&user, account),
+                Some(account) => self.account(&user, account),
                 None => self.report.unknown.push(user.clone()),
             })?;
         }
         Ok(())
     }
 
-    /// Adds the user's tokens to the file, and returns the records of them.
-    fn account(&mut self, user: &str, account: &Account) -> Vec<AuditEvent> {
-        let before = self.records.len();
+    /// Adds the user's tokens to the file.
+    fn account(&mut self, user: &str, account: &Account) {
         for token in &account.tokens {
             match export::check(token, self.now_ms).and_then(|()| self.writer.add(user, token)) {
                 Ok(()) => self.leave(user, token),
@@ -112,7 +113,6 @@ impl Export {
             let codes = format!("{} issued codes", account.issued.len());
             self.stay(user, None, &codes, "they are for logins here".to_owned());
         }
-        self.records.get(before..).unwrap_or_default().to_vec()
     }
 
     fn leave(&mut self, user: &str, token: &Token) {
