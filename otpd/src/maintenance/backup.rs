@@ -28,7 +28,7 @@ pub(super) fn run(site: &Site) -> Result<(), Failure> {
     let mut input = io::stdin().lock();
     let request: Request = request(&mut input)?;
     let (credentials, file) = (site.credentials.as_deref(), site.key_file());
-    let ring = Keyring::load(credentials, file, site.owner())?;
+    let ring = site.keyring()?;
     let texts =
         if request.with_key { keys::texts(credentials, file, site.owner())? } else { vec![] };
     site.drop_privileges()?;

@@ -17,15 +17,8 @@ use crate::{
     audit::{Journal, Origin},
     clock::{self, Clock, SystemClock},
     export::{self, Circumstances, Writer},
-    keys::Keyring,
     process,
-    store::{
-        AuditEvent, StoreError,
-        sqlite::{
-            Options,
-            bulk::{Accounts, Bulk},
-        },
-    },
+    store::{AuditEvent, StoreError, sqlite::bulk::Accounts},
 };
 
 /// The event of the audit trail.
@@ -34,7 +27,7 @@ const EVENT: &str = "export";
 const RECORDS: usize = 1000;
 
 pub(super) fn run(site: &Site) -> Result<(), Failure> {
-    let ring = Keyring::load(site.credentials.as_deref(), site.key_file(), site.owner())?;
+    let ring = site.keyring()?;
     site.drop_privileges()?;
     let config = &site.loaded.config;
     let mut input = io::stdin().lock();
@@ -43,8 +36,7 @@ pub(super) fn run(site: &Site) -> Result<(), Failure> {
     let issuer = config.enrolment.issuer.clone().unwrap_or_else(process::host_name);
     let circumstances = Circumstances { issuer, zone: clock::zone()?, key };
     let writer = export::writer(&request.format, circumstances)?;
-    let options = Options { owner: site.owner(), audit_rows: config.store.audit_rows };
-    let store = Bulk::open(site.store(), &ring, options)?;
+    let store = site.bulk(&ring)?;
     let now_ms = SystemClock.now_ms();
     // What takes long keeps nobody from writing; the records are on the disk before anything leaves.
     let export = store.transact(false, |accounts| {

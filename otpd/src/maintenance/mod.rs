@@ -20,7 +20,13 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::{Config, Loaded},
-    journal, process,
+    journal,
+    keys::{KeyError, Keyring},
+    process,
+    store::{
+        StoreError,
+        sqlite::{Options, bulk::Bulk},
+    },
 };
 
 /// What a task is.
@@ -61,6 +67,18 @@ impl Site {
     /// The user id that owns the store.
     fn owner(&self) -> u32 {
         self.account.uid.as_raw()
+    }
+
+    /// The keys that the daemon takes; to be read before privileges are dropped.
+    fn keyring(&self) -> Result<Keyring, KeyError> {
+        Keyring::load(self.credentials.as_deref(), self.key_file(), self.owner())
+    }
+
+    /// The store beside the daemon, for many accounts at a time.
+    fn bulk(&self, ring: &Keyring) -> Result<Bulk, StoreError> {
+        let options =
+            Options { owner: self.owner(), audit_rows: self.loaded.config.store.audit_rows };
+        Bulk::open(self.store(), ring, options)
     }
 
     /// Becomes the daemon's own user for good.

@@ -84,7 +84,7 @@ fn answer(document: &impl Serialize) -> Result<(), Failure> {
 /// The keys of this machine; `None` where it has none.
 fn own_keys(site: &Site) -> Result<Option<Keyring>, KeyError> {
     let (file, owner) = (site.key_file(), site.owner());
-    match Keyring::load(site.credentials.as_deref(), file, owner) {
+    match site.keyring() {
         Ok(ring) => ring.with_retired(file, owner).map(Some),
         Err(KeyError::Missing(_)) => Ok(None),
         Err(error) => Err(error),

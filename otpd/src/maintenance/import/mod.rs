@@ -18,7 +18,6 @@ use otp_ipc::maintenance::{
     import::{Report, Request, Source},
     read_frame,
 };
-use zeroize::Zeroizing;
 
 use self::{
     admission::{Admission, Fate},
@@ -26,20 +25,16 @@ use self::{
     people::{People, Person},
     tally::Tally,
 };
-use super::{Failure, Site};
+use super::{Failure, Site, frame};
 use crate::{
     audit::Journal,
     clock::{self, Clock, SystemClock},
     config::{Config, Method},
     directory::composite::LOCAL,
     import::Circumstances,
-    keys::Keyring,
     store::{
         StoreError, Work,
-        sqlite::{
-            Options,
-            bulk::{Bulk, Verdict},
-        },
+        sqlite::bulk::{Bulk, Verdict},
     },
 };
 
@@ -49,7 +44,7 @@ const KEY: u64 = 4096;
 const RECORDS: usize = 1000;
 
 pub(super) fn run(site: &Site) -> Result<(), Failure> {
-    let ring = Keyring::load(site.credentials.as_deref(), site.key_file(), site.owner())?;
+    let ring = site.keyring()?;
     site.drop_privileges()?;
     let config = &site.loaded.config;
     let mut input = io::stdin().lock();
@@ -57,8 +52,7 @@ pub(super) fn run(site: &Site) -> Result<(), Failure> {
     let methods = Methods { config, wanted: request.method.as_deref() };
     let gathered = gather(&request, &mut input)?;
     let people = People::find(config, gathered.tokens.keys(), methods.directories())?;
-    let options = Options { owner: site.owner(), audit_rows: config.store.audit_rows };
-    let store = Bulk::open(site.store(), &ring, options)?;
+    let store = site.bulk(&ring)?;
     drop(ring);
     let recovery_key = store.recovery_key();
     let import = Import { methods, recovery_key, people: &people, request: &request };
@@ -84,11 +78,6 @@ fn gather(request: &Request, input: &mut impl Read) -> Result<Gathered, Failure>
         }
     }
     Ok(gathered)
-}
-
-fn frame(input: &mut impl Read, longest: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let frame = read_frame(input, longest)?;
-    Ok(frame.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?)
 }
 
 /// What decides on tokens besides their accounts.

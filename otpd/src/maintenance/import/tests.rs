@@ -8,9 +8,14 @@ use otp_core::{
 };
 use otp_ipc::maintenance::import::{Report, Source};
 use tempfile::TempDir;
+use zeroize::Zeroizing;
 
 use super::{gather::Found, *};
-use crate::{import::Row, store::sqlite::init};
+use crate::{
+    import::Row,
+    keys::Keyring,
+    store::sqlite::{Options, init},
+};
 
 const NOW: i64 = 1_795_321_174_000;
 const STEP: u64 = 59_844_039;
