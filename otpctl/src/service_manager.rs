@@ -36,7 +36,10 @@ pub(crate) fn without_daemon<T>(
     blocked.map_err(|error| Failure::failed(format!("{verb}: {error}")))?;
     let ran = runs()?;
     let done = systemctl("stop").and_then(|()| work());
-    let back = if ran { systemctl("start") } else { Ok(()) };
+    // A start that a login began meanwhile was given the credentials of before the work, and fails
+    // where they do not fit any more: the next one is given those of now.
+    let start = || systemctl("start").or_else(|_| systemctl("start"));
+    let back = if ran { start() } else { Ok(()) };
     match (done, back) {
         (done, Ok(())) => done,
         (Ok(_), Err(failure)) => Err(Failure::failed(format!(
